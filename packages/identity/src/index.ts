@@ -1,0 +1,1 @@
+export { ANONYMOUS, type Principal } from "./principal.ts";

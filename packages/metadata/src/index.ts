@@ -1,0 +1,2 @@
+export { MetadataError, type MetadataErrorCode } from "./errors.ts";
+export type * from "./port.ts";

@@ -1,0 +1,100 @@
+import type { ObjectKey } from "./key.ts";
+
+/**
+ * Keys and bytes. Every adapter and every layer is one of these, and `contract.ts` holds each to what is written here.
+ * All methods throw {@link StorageError}; bodies that were handed out throw it while they are read.
+ */
+export interface ObjectStore {
+  readonly capabilities: Capabilities;
+
+  /** Undefined means absent, and only that: a store that cannot be asked, or refuses to say, throws. */
+  stat(key: ObjectKey, o?: CallOptions): Promise<ObjectStat | undefined>;
+
+  /**
+   * Opens the object for reading. The body must be read to its end or returned early (`for await` does both); either
+   * gives its resources back. The bytes are those of one version, even if the key is replaced meanwhile.
+   * @throws StorageError `not-found` when absent; `invalid` when the range starts at or after the end
+   */
+  get(key: ObjectKey, o?: GetOptions): Promise<StoredObject>;
+
+  /**
+   * Stores the body under the key: all of it or nothing. The object is published only after the body has ended by
+   * itself, in one step, and is durable when the promise resolves. A body that throws aborts the put, leaves nothing
+   * behind, and its error is what `put` throws. Of two puts at once one whole body wins.
+   * @throws StorageError `conflict` when `ifAbsent` or `ifMatch` decides against it; `invalid` when the body is shorter
+   *   or longer than `size`; `full` when there is no room
+   */
+  put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectStat>;
+
+  /**
+   * Deleting what is absent succeeds.
+   * @throws StorageError `conflict` when `ifMatch` is given and the object is another version or absent
+   */
+  delete(key: ObjectKey, o?: DeleteOptions): Promise<void>;
+
+  /**
+   * Every object whose key starts with `prefix`, in the byte order of keys, each once. Objects that come or go during
+   * the listing may or may not appear.
+   * @param prefix any text, not necessarily whole segments; the empty string lists everything
+   */
+  list(prefix: string, o?: ListOptions): AsyncIterable<ObjectStat>;
+
+  /** Gives back what the store holds open. Idempotent. Nothing else may be called afterwards. */
+  close(): Promise<void>;
+}
+
+/** What a store can do beyond the plain calls. A call that needs a missing capability throws `unsupported`. */
+export interface Capabilities {
+  /** `put` with `ifAbsent`: of any number at once exactly one succeeds. Without it, creators may overwrite each other. */
+  readonly putIfAbsent: boolean;
+  /** `put` and `delete` with `ifMatch`. Without it, the store cannot hold anything that several writers change. */
+  readonly compareAndSwap: boolean;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface GetOptions extends CallOptions {
+  readonly range?: ByteRange;
+}
+
+/** Bytes `start` to `end`, both inclusive, from 0. Without `end`, or with one past the last byte: to the last byte. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end?: number;
+}
+
+export interface PutOptions extends CallOptions {
+  /** The exact length of the body in bytes. */
+  readonly size: number;
+  /** Create only: never replace what is there. */
+  readonly ifAbsent?: boolean;
+  /** Replace only this version; `etag` as {@link ObjectStat} gave it. */
+  readonly ifMatch?: string;
+  readonly contentType?: string;
+}
+
+export interface DeleteOptions extends CallOptions {
+  readonly ifMatch?: string;
+}
+
+export interface ListOptions extends CallOptions {
+  /** Only keys after this one, in byte order. */
+  readonly after?: string;
+}
+
+export interface ObjectStat {
+  readonly key: ObjectKey;
+  /** Bytes. */
+  readonly size: number;
+  /** Opaque. Changes whenever the bytes under the key are replaced. */
+  readonly etag: string;
+  readonly modifiedAt: Date;
+}
+
+export interface StoredObject extends ObjectStat {
+  /** The bytes that the body will deliver; without a range the whole object. `size` stays the object's. */
+  readonly range: { readonly start: number; readonly length: number };
+  readonly body: AsyncIterable<Uint8Array>;
+}
