@@ -1,0 +1,10 @@
+export { StorageError, type StorageErrorCode } from "./errors.ts";
+export { FsStore } from "./fs/store.ts";
+export { ProcessLock } from "./fs/process-lock.ts";
+export { MAX_KEY_BYTES, parseKey, type ObjectKey } from "./key.ts";
+export { FaultyLayer, type Fault, type FaultPlan } from "./layers/faulty.ts";
+export { PrefixLayer } from "./layers/prefix.ts";
+export { VerifyLayer } from "./layers/verify.ts";
+export { MemoryStore } from "./memory/store.ts";
+export type * from "./port.ts";
+export { openStore, parseStoreUrl, type StoreUrl } from "./store-url.ts";

@@ -21,8 +21,11 @@ export interface ObjectStore {
    * Stores the body under the key: all of it or nothing. The object is published only after the body has ended by
    * itself, in one step, and is durable when the promise resolves. A body that throws aborts the put, leaves nothing
    * behind, and its error is what `put` throws. Of two puts at once one whole body wins.
+   *
+   * When `ifAbsent` finds an object, the body is still read to its end, so that whatever checks the body has had its
+   * say, and the object that is there is durable before `conflict` is thrown.
    * @throws StorageError `conflict` when `ifAbsent` or `ifMatch` decides against it; `invalid` when the body is shorter
-   *   or longer than `size`; `full` when there is no room
+   *   or longer than `size`; `corrupt` when its digest is not `sha256`; `full` when there is no room
    */
   put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectStat>;
 
@@ -39,6 +42,13 @@ export interface ObjectStore {
    */
   list(prefix: string, o?: ListOptions): AsyncIterable<ObjectStat>;
 
+  /**
+   * Removes what puts that can no longer end have left behind (temporary files, unfinished uploads), and only that; to
+   * be called at start and from time to time, by any number of processes.
+   * @returns the number of leftovers removed
+   */
+  sweep(): Promise<number>;
+
   /** Gives back what the store holds open. Idempotent. Nothing else may be called afterwards. */
   close(): Promise<void>;
 }
@@ -49,6 +59,8 @@ export interface Capabilities {
   readonly putIfAbsent: boolean;
   /** `put` and `delete` with `ifMatch`. Without it, the store cannot hold anything that several writers change. */
   readonly compareAndSwap: boolean;
+  /** `put` with `sha256`. Any store gets it from the `verify` layer. */
+  readonly checkSha256: boolean;
 }
 
 export interface CallOptions {
@@ -68,6 +80,8 @@ export interface ByteRange {
 export interface PutOptions extends CallOptions {
   /** The exact length of the body in bytes. */
   readonly size: number;
+  /** The SHA-256 that the body must have, as 64 lower-case hexadecimal digits; anything else is never published. */
+  readonly sha256?: string;
   /** Create only: never replace what is there. */
   readonly ifAbsent?: boolean;
   /** Replace only this version; `etag` as {@link ObjectStat} gave it. */

@@ -1,0 +1,35 @@
+import { StorageError, type StorageErrorCode } from "../errors.ts";
+
+/** What each failure of the operating system means to a caller. Anything else is `unavailable`. */
+const MEANING: Readonly<Record<string, { code: StorageErrorCode; hint?: string; retryable?: boolean }>> = {
+  ENOENT: { code: "unavailable", hint: "a file or folder vanished: does another program write to the store?" },
+  ENOTDIR: { code: "invalid", hint: "the beginning of the key is itself an object, which a folder cannot hold beside it" },
+  EEXIST: { code: "invalid", hint: "the beginning of the key is itself an object, which a folder cannot hold beside it" },
+  ENOSPC: { code: "full", hint: "the disk is full: free or add space" },
+  EDQUOT: { code: "full", hint: "the disk quota is used up: raise it or free space" },
+  EFBIG: { code: "full", hint: "the file system or the process limit does not allow files of this size" },
+  EACCES: { code: "denied", hint: "give this user the right to it" },
+  EPERM: { code: "denied", hint: "give this user the right to it" },
+  EROFS: { code: "denied", hint: "the file system is mounted read-only" },
+  ENAMETOOLONG: { code: "invalid", hint: "a segment of the key is longer than the file system allows" },
+  EMFILE: { code: "throttled", hint: "too many files are open: raise the limit (ulimit -n)" },
+  ENFILE: { code: "throttled", hint: "too many files are open on this machine" },
+  EIO: { code: "unavailable", hint: "the disk reports an error: look at the system log", retryable: false },
+};
+
+/** Turns an error of `node:fs` into a StorageError; any other error (a body's, say) is returned as it is. */
+export function fsError(error: unknown, doing: string): unknown {
+  if (!isErrno(error)) return error;
+  const meaning = MEANING[error.code] ?? { code: "unavailable" };
+  const hint = meaning.hint === undefined ? "" : `; ${meaning.hint}`;
+  return new StorageError(meaning.code, `${doing} failed: ${error.code}${hint}`, {
+    cause: error,
+    ...(meaning.retryable === undefined ? {} : { retryable: meaning.retryable }),
+  });
+}
+
+/** Whether `error` is a failed system call, and, if codes are given, one of them. */
+export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException & { code: string } {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return false;
+  return typeof error.code === "string" && (codes.length === 0 || codes.includes(error.code));
+}

@@ -1,0 +1,59 @@
+import fs from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { close, open } from "./calls.ts";
+
+/** How many folders are remembered. Past that they are all looked at again. */
+const REMEMBERED = 100_000;
+
+/** Makes the folders below a root, and makes what happened in them survive a power cut. */
+export class Folders {
+  readonly #root: string;
+  readonly #made = new Set<string>();
+  readonly #durable = new Set<string>();
+
+  constructor(root: string) {
+    this.#root = root;
+    this.#durable.add(root);
+  }
+
+  /** Makes sure that the folder exists. */
+  async make(folder: string): Promise<void> {
+    if (this.#made.has(folder)) return;
+    await mkdir(folder, { recursive: true });
+    if (this.#made.size >= REMEMBERED) this.#made.clear();
+    this.#made.add(folder);
+  }
+
+  /** Forgets what it knew, for when a folder that was known turns out to be gone. */
+  forget(): void {
+    this.#made.clear();
+    this.#durable.clear();
+    this.#durable.add(this.#root);
+  }
+
+  /**
+   * Makes the entries of the folder durable, and the folder itself, up to the root. All at once: a journalling file
+   * system then does it in one commit.
+   */
+  async sync(folder: string): Promise<void> {
+    // Windows cannot open a folder for that; NTFS journals its entries.
+    if (process.platform === "win32") return;
+    const unsure: string[] = [];
+    for (let at = folder; !this.#durable.has(at); at = dirname(at)) unsure.push(at);
+    await Promise.all([folder, ...unsure.map((path) => dirname(path))].map(syncFolder));
+    if (this.#durable.size >= REMEMBERED) this.forget();
+    for (const path of unsure) this.#durable.add(path);
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const fd = await open(path, fs.constants.O_RDONLY);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      fs.fsync(fd, (error) => (error ? reject(error) : resolve()));
+    });
+  } finally {
+    await close(fd);
+  }
+}

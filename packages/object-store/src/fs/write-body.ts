@@ -1,0 +1,99 @@
+import { StorageError } from "../errors.ts";
+import { fdatasync, writeFully } from "./calls.ts";
+
+/** The most that one body collects before it is written, in bytes. */
+const LARGEST_WRITE = 4 * 1024 * 1024;
+/** The least, so that many bodies at once still write in reasonable pieces. */
+const SMALLEST_WRITE = 256 * 1024;
+/** What all bodies that are being written may hold in memory together, in bytes (each holds up to two pieces). */
+const MEMORY_FOR_WRITES = 48 * 1024 * 1024;
+/** A large body is pushed to the disk as it comes, so that the last sync does not wait for gigabytes. */
+const SYNC_EVERY = 64 * 1024 * 1024;
+
+let writersNow = 0;
+
+/**
+ * Writes a body to an open, empty file and syncs it. While one piece is written the next is collected, so the source
+ * waits only when it is faster than the disk. The pieces shrink when many bodies are written at once, which bounds
+ * the memory of them all.
+ * @throws StorageError `invalid` when the body is not `size` bytes long; the body's own error; errors of the system
+ */
+export async function writeBody(
+  fd: number,
+  body: AsyncIterable<Uint8Array>,
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  writersNow += 1;
+  const pending = new PendingWrites(fd);
+  try {
+    let piece: Uint8Array[] = [];
+    let pieceBytes = 0;
+    let total = 0;
+    for await (const chunk of body) {
+      signal?.throwIfAborted();
+      total += chunk.length;
+      if (total > size) throw new StorageError("invalid", `the body is longer than the ${size} bytes announced`);
+      piece.push(chunk);
+      pieceBytes += chunk.length;
+      if (pieceBytes >= pieceSize()) {
+        await pending.write(piece, pieceBytes);
+        piece = [];
+        pieceBytes = 0;
+      }
+    }
+    if (total < size) throw new StorageError("invalid", `the body ended after ${total} of the ${size} bytes announced`);
+    if (pieceBytes > 0) await pending.write(piece, pieceBytes);
+    await pending.sync();
+  } finally {
+    // The file must not be closed under a write that is still going on.
+    await pending.settle();
+    writersNow -= 1;
+  }
+}
+
+function pieceSize(): number {
+  return Math.max(SMALLEST_WRITE, Math.min(LARGEST_WRITE, MEMORY_FOR_WRITES / (2 * writersNow)));
+}
+
+/** At most one write and one sync in flight; a failure surfaces at the next call. */
+class PendingWrites {
+  readonly #fd: number;
+  #write: Promise<void> = Promise.resolve();
+  #sync: Promise<void> = Promise.resolve();
+  #position = 0;
+  #unsynced = 0;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** Begins to write after the write before has ended, and returns then. */
+  async write(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
+    await this.#write;
+    this.#write = handled(writeFully(this.#fd, chunks, this.#position));
+    this.#position += bytes;
+    this.#unsynced += bytes;
+    if (this.#unsynced >= SYNC_EVERY) {
+      await this.#sync;
+      this.#unsynced = 0;
+      this.#sync = handled(fdatasync(this.#fd));
+    }
+  }
+
+  async sync(): Promise<void> {
+    await this.#write;
+    await this.#sync;
+    await fdatasync(this.#fd);
+  }
+
+  async settle(): Promise<void> {
+    await Promise.allSettled([this.#write, this.#sync]);
+  }
+}
+
+/** The promise is awaited later; until then its failure must not count as unhandled. */
+function handled(promise: Promise<void>): Promise<void> {
+  promise.catch(() => undefined);
+  return promise;
+}

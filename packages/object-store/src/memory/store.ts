@@ -1,0 +1,99 @@
+import { StorageError } from "../errors.ts";
+import { compareKeys } from "../compare.ts";
+import type { ObjectKey } from "../key.ts";
+import type {
+  Capabilities,
+  DeleteOptions,
+  GetOptions,
+  ListOptions,
+  ObjectStat,
+  ObjectStore,
+  PutOptions,
+  StoredObject,
+} from "../port.ts";
+import { resolveRange } from "../range.ts";
+
+interface Entry extends ObjectStat {
+  readonly bytes: Buffer;
+}
+
+/** Objects in memory, gone with the process: for tests and for trying things out. */
+export class MemoryStore implements ObjectStore {
+  readonly capabilities: Capabilities = { putIfAbsent: true, compareAndSwap: true, checkSha256: false };
+  readonly #entries = new Map<ObjectKey, Entry>();
+  #version = 0;
+
+  async stat(key: ObjectKey): Promise<ObjectStat | undefined> {
+    return this.#entries.get(key);
+  }
+
+  async get(key: ObjectKey, o: GetOptions = {}): Promise<StoredObject> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) throw new StorageError("not-found", `there is no object ${key}`);
+    const range = resolveRange(key, entry.size, o.range);
+    const bytes = entry.bytes.subarray(range.start, range.start + range.length);
+    return { key, size: entry.size, etag: entry.etag, modifiedAt: entry.modifiedAt, range, body: chunksOf(bytes) };
+  }
+
+  async put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectStat> {
+    if (o.sha256 !== undefined) {
+      throw new StorageError("unsupported", "memory does not check digests: wrap the store in the verify layer");
+    }
+    const chunks: Uint8Array[] = [];
+    let total = 0;
+    for await (const chunk of body) {
+      o.signal?.throwIfAborted();
+      total += chunk.length;
+      if (total > o.size) throw new StorageError("invalid", `the body is longer than the ${o.size} bytes announced`);
+      // The body may use its memory again.
+      chunks.push(Buffer.from(chunk));
+    }
+    if (total < o.size) throw new StorageError("invalid", `the body ended after ${total} of ${o.size} bytes`);
+    this.#check(key, o);
+    this.#version += 1;
+    const entry = {
+      key,
+      size: total,
+      etag: String(this.#version),
+      modifiedAt: new Date(),
+      bytes: Buffer.concat(chunks, total),
+    };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  async delete(key: ObjectKey, o: DeleteOptions = {}): Promise<void> {
+    this.#check(key, o);
+    this.#entries.delete(key);
+  }
+
+  async *list(prefix: string, o: ListOptions = {}): AsyncIterable<ObjectStat> {
+    const keys = [...this.#entries.keys()].filter((key) => key.startsWith(prefix));
+    for (const key of keys.sort(compareKeys)) {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined && compareKeys(key, o.after ?? "") > 0) yield entry;
+    }
+  }
+
+  async sweep(): Promise<number> {
+    return 0;
+  }
+
+  async close(): Promise<void> {
+    this.#entries.clear();
+  }
+
+  #check(key: ObjectKey, o: { ifAbsent?: boolean; ifMatch?: string }): void {
+    const entry = this.#entries.get(key);
+    if (o.ifAbsent === true && entry !== undefined) throw new StorageError("conflict", `${key} already exists`);
+    if (o.ifMatch !== undefined && entry?.etag !== o.ifMatch) {
+      throw new StorageError("conflict", `${key} is not the version that was to be replaced: read it again`);
+    }
+  }
+}
+
+/** In pieces, so that consumers meet bodies of several chunks here too. */
+async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  const piece = 64 * 1024;
+  for (let at = 0; at < bytes.length; at += piece) yield bytes.subarray(at, at + piece);
+}
