@@ -1,0 +1,138 @@
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from "node:crypto";
+import type { Oid, RepositoryName } from "@holdall/lfs-protocol";
+import { BatchHmac } from "./batch-hmac.ts";
+import { IdentityError } from "./errors.ts";
+
+export type ActionOperation = "download" | "upload" | "verify";
+
+/** What all tokens of one batch have in common. */
+export interface ActionGrant {
+  readonly repository: RepositoryName;
+  readonly operation: ActionOperation;
+  /** The name of the principal that the batch was answered for. */
+  readonly principal: string;
+  /** Rounded down to seconds. */
+  readonly expiresAt: Date;
+}
+
+export const MIN_ACTION_SECRET_BYTES = 32;
+
+/**
+ * Signs and checks action tokens: a batch's decision that one object may be transferred, to be put into the transfer's URL,
+ * so that the byte routes need no database to trust it.
+ *
+ * A token is `h1.<expiry>.<principal>.<size>.<mac>`: expiry (seconds since 1970) and size (bytes, empty when unknown) in
+ * base 36, the principal in base64url, and the first 144 bits of an HMAC-SHA256 in base64url. Only unreserved URL
+ * characters, under 150 of them for any user name. Repository, oid and operation are known from the request, so they are
+ * signed but not repeated. The MAC's key is derived once for each batch:
+ *
+ *     key = HMAC-SHA256(secret, "holdall action token" NUL "h1.<expiry>.<principal>" NUL operation NUL repository)
+ *     mac = HMAC-SHA256(key, oid "." size), its first 24 characters
+ */
+export class ActionTokens {
+  /** The first signs; all are accepted. */
+  readonly #secrets: readonly [KeyObject, ...KeyObject[]];
+
+  /**
+   * `secret` signs; tokens made with one of `previous` are still accepted, which lets a secret be replaced while transfers
+   * run. Each has at least {@link MIN_ACTION_SECRET_BYTES} random bytes.
+   * @throws IdentityError `invalid` for a shorter one
+   */
+  constructor(o: { readonly secret: Uint8Array; readonly previous?: readonly Uint8Array[] }) {
+    this.#secrets = [secretKey(o.secret), ...(o.previous ?? []).map(secretKey)];
+  }
+
+  /**
+   * Prepares the tokens of one batch; the function returned makes the one for an object. `size` is the object's, in bytes,
+   * left out when the batch does not know it.
+   * @throws IdentityError `invalid`, here and from the function, for an expiry or a size that is no number
+   */
+  issue(grant: ActionGrant): (oid: Oid, size?: number) => string {
+    const expiry = base36(Math.floor(grant.expiresAt.getTime() / 1000), "expiry");
+    const shared = `h1.${expiry}.${Buffer.from(grant.principal, "utf8").toString("base64url")}`;
+    const hmac = batchHmac(this.#secrets[0], shared, grant);
+    return (oid, size) => {
+      const digits = size === undefined ? "" : base36(size, "size");
+      return `${shared}.${digits}.${objectMac(hmac, oid, digits)}`;
+    };
+  }
+
+  /**
+   * Checks a token against what the request asks for, and returns what the batch said beside it. `size` is in bytes, absent
+   * when the batch did not know it.
+   * @throws IdentityError `invalid-action-token` for anything but a token issued for exactly this
+   * @throws IdentityError `expired-action-token` from its expiry on
+   */
+  verify(
+    token: string,
+    o: {
+      readonly repository: RepositoryName;
+      readonly oid: Oid;
+      readonly operation: ActionOperation;
+      readonly now: Date;
+    },
+  ): { readonly size?: number; readonly principal: string; readonly expiresAt: Date } {
+    const [, shared, expiry, principal, size, mac] = TOKEN.exec(token) ?? [];
+    if (
+      shared === undefined ||
+      expiry === undefined ||
+      principal === undefined ||
+      size === undefined ||
+      mac === undefined ||
+      !this.#secrets.some((secret) => isEqual(mac, objectMac(batchHmac(secret, shared, o), o.oid, size)))
+    ) {
+      throw new IdentityError(
+        "invalid-action-token",
+        `This URL was not issued for this ${o.operation}. Ask for a new one with a batch request.`,
+      );
+    }
+    const expiresAt = new Date(Number.parseInt(expiry, 36) * 1000);
+    if (!(o.now < expiresAt)) {
+      throw new IdentityError(
+        "expired-action-token",
+        `The URL for this ${o.operation} expired at ${expiresAt.toISOString()}. Ask for a new one with a batch request.`,
+      );
+    }
+    return {
+      ...(size === "" ? {} : { size: Number.parseInt(size, 36) }),
+      principal: Buffer.from(principal, "base64url").toString("utf8"),
+      expiresAt,
+    };
+  }
+}
+
+const TOKEN = /^(h1\.([0-9a-z]{1,11})\.([A-Za-z0-9_-]+))\.([0-9a-z]{0,11})\.([A-Za-z0-9_-]{24})$/;
+const MAC_CHARACTERS = 24;
+const MAX_MESSAGE = 64 + 1 + 11;
+
+function batchHmac(
+  secret: KeyObject,
+  shared: string,
+  o: { readonly operation: ActionOperation; readonly repository: RepositoryName },
+): BatchHmac {
+  const key = createHmac("sha256", secret)
+    .update(`holdall action token\0${shared}\0${o.operation}\0${o.repository}`)
+    .digest();
+  return new BatchHmac(key, MAX_MESSAGE);
+}
+
+function objectMac(hmac: BatchHmac, oid: Oid, size: string): string {
+  return hmac.sign(`${oid}.${size}`).slice(0, MAC_CHARACTERS);
+}
+
+function isEqual(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(a, "latin1"), Buffer.from(b, "latin1"));
+}
+
+function base36(value: number, what: string): string {
+  if (Number.isSafeInteger(value) && value >= 0) return value.toString(36);
+  throw new IdentityError("invalid", `The ${what} of an action token is ${value}, which is not a whole number from 0.`);
+}
+
+function secretKey(secret: Uint8Array): KeyObject {
+  if (secret.length >= MIN_ACTION_SECRET_BYTES) return createSecretKey(secret);
+  throw new IdentityError(
+    "invalid",
+    `The secret for action tokens has ${secret.length} bytes. It needs at least ${MIN_ACTION_SECRET_BYTES} random bytes.`,
+  );
+}

@@ -1,0 +1,68 @@
+import { IdentityError, type IdentityErrorCode } from "@holdall/identity";
+import { toLfsError, type LfsErrorCode } from "@holdall/lfs-service";
+import { ClientGoneError } from "./receive-body.ts";
+
+export interface ErrorAnswer {
+  readonly status: number;
+  /** For the client: complete, and without secrets. */
+  readonly message: string;
+  /** Seconds, sent as Retry-After. */
+  readonly retryAfter?: number;
+  /** A failure of ours, which an operator must hear of. */
+  readonly ours: boolean;
+}
+
+/** Every code with its status. docs/errors.md says the same, and a test holds the two together. */
+export const STATUS_OF: Readonly<Record<LfsErrorCode | Exclude<IdentityErrorCode, "invalid">, number>> = {
+  invalid: 422,
+  "invalid-credentials": 401,
+  unauthenticated: 401,
+  forbidden: 403,
+  "lock-held": 403,
+  "invalid-action-token": 403,
+  "expired-action-token": 403,
+  "not-found": 404,
+  locked: 409,
+  "length-required": 411,
+  "too-many-objects": 413,
+  "wrong-body": 400,
+  // Clients repeat a batch after 429 with Retry-After, and give up at 503.
+  throttled: 429,
+  busy: 429,
+  damaged: 500,
+  failed: 500,
+  unavailable: 503,
+  full: 507,
+};
+
+/** Seconds. 429 without it makes clients up to 3.5 crash. */
+const RETRY_AFTER: Readonly<Record<number, number>> = { 429: 1, 503: 10 };
+
+/** What the failure means to the client: the only place that makes statuses of errors. */
+export function answerTo(error: unknown): ErrorAnswer {
+  const lfsError = toLfsError(error);
+  if (lfsError !== undefined) return answer(STATUS_OF[lfsError.code], lfsError.message);
+  if (error instanceof IdentityError && error.code !== "invalid") {
+    return answer(STATUS_OF[error.code], error.message, error.retryAfter);
+  }
+  if (error instanceof ClientGoneError) return answer(400, error.message);
+  if (isFastifyError(error)) {
+    // Schemas are checked by Fastify; what they refuse is as invalid as what we refuse.
+    return answer(error.validation === undefined ? (error.statusCode ?? 500) : STATUS_OF.invalid, error.message);
+  }
+  return answer(500, "the server failed");
+}
+
+function answer(status: number, message: string, retryAfter?: number): ErrorAnswer {
+  const seconds = retryAfter ?? RETRY_AFTER[status];
+  return { status, message, ours: status >= 500, ...(seconds === undefined ? {} : { retryAfter: seconds }) };
+}
+
+interface FastifyError extends Error {
+  readonly statusCode?: number;
+  readonly validation?: unknown;
+}
+
+function isFastifyError(error: unknown): error is FastifyError {
+  return error instanceof Error && "code" in error && typeof error.code === "string" && error.code.startsWith("FST_");
+}

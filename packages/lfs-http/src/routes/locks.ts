@@ -1,0 +1,108 @@
+import {
+  CreateLockRequest,
+  LFS_MEDIA_TYPE,
+  ListLocksQuery,
+  UnlockRequest,
+  VerifyLocksRequest,
+  type ListLocksResponse,
+  type Lock as WireLock,
+  type LockResponse,
+  type VerifyLocksResponse,
+} from "@holdall/lfs-protocol";
+import { LfsError, type LockFilter } from "@holdall/lfs-service";
+import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
+import type { FastifyReply } from "fastify";
+import { Type } from "typebox";
+import { principalOf, repositoryOf, type RouteContext } from "../context.ts";
+import { route } from "../urls.ts";
+
+/** The locking API (git-lfs: docs/api/locking.md). The ref in requests is for authorisation by branch, which we have not. */
+export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, context, done) => {
+  const { locks } = context.service;
+  const params = Type.Object({ repository: Type.String() });
+
+  app.route({
+    method: "POST",
+    url: route("locks"),
+    schema: { params, body: CreateLockRequest },
+    handler: async (request, reply) => {
+      const repository = repositoryOf(request.params);
+      const lock = await locks.create(await principalOf(context, request), repository, request.body.path);
+      return await send(reply.code(201), { lock: wire(lock) } satisfies LockResponse);
+    },
+  });
+
+  app.route({
+    method: "GET",
+    url: route("locks"),
+    schema: { params, querystring: ListLocksQuery },
+    handler: async (request, reply) => {
+      const repository = repositoryOf(request.params);
+      const principal = await principalOf(context, request);
+      const page = await locks.list(principal, repository, filterOf(request.query));
+      const response: ListLocksResponse = { locks: page.locks.map(wire), ...nextCursor(page) };
+      return await send(reply, response);
+    },
+  });
+
+  app.route({
+    method: "POST",
+    url: route("locks/verify"),
+    schema: { params, body: VerifyLocksRequest },
+    handler: async (request, reply) => {
+      const repository = repositoryOf(request.params);
+      const principal = await principalOf(context, request);
+      const { cursor, limit } = request.body;
+      const filter = { ...(cursor ? { cursor } : {}), ...(limit ? { limit } : {}) };
+      const sorted = await locks.verify(principal, repository, filter);
+      const response: VerifyLocksResponse = {
+        ours: sorted.ours.map(wire),
+        theirs: sorted.theirs.map(wire),
+        ...nextCursor(sorted),
+      };
+      return await send(reply, response);
+    },
+  });
+
+  app.route({
+    method: "POST",
+    url: route("locks/:id/unlock"),
+    schema: { params: Type.Object({ repository: Type.String(), id: Type.String() }), body: UnlockRequest },
+    handler: async (request, reply) => {
+      const repository = repositoryOf(request.params);
+      const principal = await principalOf(context, request);
+      const force = request.body.force === true;
+      const lock = await locks.unlock(principal, repository, request.params.id, { force });
+      return await send(reply, { lock: wire(lock) } satisfies LockResponse);
+    },
+  });
+  done();
+};
+
+/** A lock as messages carry it. */
+export function wire(lock: {
+  readonly id: string;
+  readonly path: string;
+  readonly owner: string;
+  readonly lockedAt: Date;
+}): WireLock {
+  return { id: lock.id, path: lock.path, locked_at: lock.lockedAt.toISOString(), owner: { name: lock.owner } };
+}
+
+function send(reply: FastifyReply, body: object): FastifyReply {
+  return reply.type(LFS_MEDIA_TYPE).send(JSON.stringify(body));
+}
+
+function nextCursor({ nextCursor: next }: { readonly nextCursor?: string }): { next_cursor?: string } {
+  return next === undefined ? {} : { next_cursor: next };
+}
+
+function filterOf({ path, id, cursor, limit }: ListLocksQuery): LockFilter {
+  if (limit && !/^\d{1,9}$/.test(limit)) throw new LfsError("invalid", "limit is not a whole number");
+  return {
+    ...(path ? { path } : {}),
+    ...(id ? { id } : {}),
+    ...(cursor ? { cursor } : {}),
+    ...(limit ? { limit: Number(limit) } : {}),
+  };
+}

@@ -1,0 +1,119 @@
+import type { ActionTokens, Principal } from "@holdall/identity";
+import { parseOid, type BatchRequest, type Oid, type RepositoryName } from "@holdall/lfs-protocol";
+import type { Objects } from "@holdall/metadata";
+import { LfsError } from "./errors.ts";
+import type { Gate } from "./gate.ts";
+
+export interface BatchOutcome {
+  /** One for each distinct oid of the request, in its order. */
+  readonly objects: readonly BatchEntry[];
+  /** How long the actions work, in seconds. */
+  readonly expiresIn: number;
+}
+
+export interface BatchEntry {
+  readonly oid: string;
+  /** As requested; the true size where the request named none. Bytes. */
+  readonly size: number;
+  /** Absent when there is nothing to do: an upload of what is there already. */
+  readonly action?: BatchAction;
+  readonly error?: { readonly code: 404 | 422; readonly message: string };
+}
+
+export interface BatchAction {
+  readonly kind: "upload" | "download";
+  /** Lets the bearer do exactly this, and nothing else. */
+  readonly token: string;
+}
+
+/** One message for both cases, so that it says nothing about other repositories. */
+const NOT_HERE = "the object does not exist in this repository, or you may not see it";
+
+/** Decides what is to be transferred (git-lfs: docs/api/batch.md). Reserves nothing: an announced upload may never come. */
+export class Batches {
+  readonly #gate: Gate;
+  readonly #objects: Objects;
+  readonly #tokens: ActionTokens;
+  readonly #lifetime: number;
+  readonly #maxObjects: number;
+
+  /** @param o.lifetime of the actions, in seconds */
+  constructor(o: { gate: Gate; objects: Objects; tokens: ActionTokens; lifetime: number; maxObjects: number }) {
+    this.#gate = o.gate;
+    this.#objects = o.objects;
+    this.#tokens = o.tokens;
+    this.#lifetime = o.lifetime;
+    this.#maxObjects = o.maxObjects;
+  }
+
+  /** @throws LfsError when the principal may not, or the request as a whole cannot be answered */
+  async batch(principal: Principal, name: RepositoryName, request: BatchRequest): Promise<BatchOutcome> {
+    const { operation } = request;
+    const repository = await (operation === "upload"
+      ? this.#gate.toWrite(principal, name)
+      : this.#gate.toRead(principal, name));
+    this.#checkTerms(request);
+
+    const asked = distinct(request.objects);
+    const oids = asked.flatMap(({ oid }) => parseOid(oid) ?? []);
+    const known = repository === undefined ? new Map<Oid, number>() : await this.#objects.linked(repository.id, oids);
+    const expiresAt = new Date(Date.now() + this.#lifetime * 1000);
+    const issue = this.#tokens.issue({ repository: name, operation, principal: principal.name, expiresAt });
+    const objects = asked.map(({ oid: text, size }): BatchEntry => {
+      const oid = parseOid(text);
+      const wrong = refusal(oid, size);
+      if (oid === undefined || wrong !== undefined) return failed(text, size, 422, wrong ?? "");
+      const present = known.get(oid);
+      // Clients without the size send none or 0, which says nothing.
+      if (present !== undefined && size && size !== present) {
+        return failed(oid, size, 422, `the object has ${present} bytes, not ${size}`);
+      }
+      if (operation === "upload") {
+        if (present !== undefined) return { oid, size: size ?? present };
+        return { oid, size: size ?? 0, action: { kind: "upload", token: issue(oid, size ?? undefined) } };
+      }
+      if (present === undefined) return failed(oid, size, 404, NOT_HERE);
+      return { oid, size: size ?? present, action: { kind: "download", token: issue(oid, present) } };
+    });
+    return { objects, expiresIn: this.#lifetime };
+  }
+
+  #checkTerms({ objects, hash_algo: algorithm, transfers }: BatchRequest): void {
+    if (objects.length > this.#maxObjects) {
+      throw new LfsError(
+        "too-many-objects",
+        `the batch has ${objects.length} objects, the limit is ${this.#maxObjects}: lower lfs.transfer.batchSize`,
+      );
+    }
+    if (algorithm && algorithm !== "sha256") {
+      throw new LfsError(
+        "invalid",
+        `hash_algo ${JSON.stringify(algorithm.slice(0, 40))} is not supported, only sha256 is`,
+      );
+    }
+    if (transfers && transfers.length > 0 && !transfers.includes("basic")) {
+      throw new LfsError("invalid", "none of the transfers offered is supported: offer basic");
+    }
+  }
+}
+
+type Asked = BatchRequest["objects"][number];
+
+/** Clients hang on an oid that is answered twice. The first of several counts. */
+function distinct(objects: readonly Asked[]): Asked[] {
+  const byOid = new Map<string, Asked>();
+  for (const object of objects) if (!byOid.has(object.oid)) byOid.set(object.oid, object);
+  return [...byOid.values()];
+}
+
+function refusal(oid: Oid | undefined, size: number | null | undefined): string | undefined {
+  if (oid === undefined) return "the oid is not 64 lower-case hexadecimal digits";
+  if (size !== undefined && size !== null && (!Number.isSafeInteger(size) || size < 0)) {
+    return "the size is not a whole number of bytes";
+  }
+  return undefined;
+}
+
+function failed(oid: string, size: number | null | undefined, code: 404 | 422, message: string): BatchEntry {
+  return { oid, size: size ?? 0, error: { code, message } };
+}

@@ -1,0 +1,75 @@
+import { includesRight, type Access, type Principal } from "@holdall/identity";
+import type { RepositoryName } from "@holdall/lfs-protocol";
+import type { Repositories, Repository, Right } from "@holdall/metadata";
+import { LfsError } from "./errors.ts";
+import type { OnLfsEvent } from "./events.ts";
+
+/**
+ * Decides who gets to which repository. What it says gives nothing away: whoever may not read a repository hears the
+ * same whether it exists or not, and without credentials always that credentials are wanted.
+ */
+export class Gate {
+  readonly #access: Access;
+  readonly #repositories: Repositories;
+  readonly #mayCreate: boolean;
+  readonly #onEvent: OnLfsEvent;
+
+  constructor(o: { access: Access; repositories: Repositories; createRepositories: boolean; onEvent: OnLfsEvent }) {
+    this.#access = o.access;
+    this.#repositories = o.repositories;
+    this.#mayCreate = o.createRepositories;
+    this.#onEvent = o.onEvent;
+  }
+
+  /** Whether the principal has the right, or one above it. */
+  allows(principal: Principal, name: RepositoryName, right: Right): boolean {
+    return includesRight(this.#access.right(principal, name), right);
+  }
+
+  /** @throws LfsError `unauthenticated`, `forbidden` or `not-found` when the principal lacks the right */
+  require(principal: Principal, name: RepositoryName, right: Right): void {
+    if (this.allows(principal, name, right)) return;
+    if (principal.kind === "anonymous") {
+      throw new LfsError("unauthenticated", `sign in with a user name and a password or token to reach ${name}`);
+    }
+    if (!this.allows(principal, name, "read")) throw noRepository(name);
+    const scoped = principal.scope === undefined ? "" : " with this token";
+    throw new LfsError(
+      "forbidden",
+      `${principal.name} has no ${right} right to ${name}${scoped}: ask its administrator`,
+    );
+  }
+
+  /** The repository, for whoever may read it. @throws LfsError as {@link require}, `not-found` when there is none */
+  async toRead(principal: Principal, name: RepositoryName): Promise<Repository> {
+    this.require(principal, name, "read");
+    const repository = await this.#repositories.find(name);
+    if (repository === undefined) throw noRepository(name);
+    return repository;
+  }
+
+  /**
+   * The repository, for whoever may write to it; undefined when it will come into being with the first write.
+   * @throws LfsError as {@link require}, `not-found` when there is none and writing does not make one
+   */
+  async toWrite(principal: Principal, name: RepositoryName): Promise<Repository | undefined> {
+    this.require(principal, name, "write");
+    const repository = await this.#repositories.find(name);
+    if (repository === undefined && !this.#mayCreate) throw noRepository(name);
+    return repository;
+  }
+
+  /** The repository that a write goes to, made if need be. The caller has been let in to write. */
+  async making(name: RepositoryName, by: string): Promise<Repository> {
+    const repository = await this.#repositories.find(name);
+    if (repository !== undefined) return repository;
+    if (!this.#mayCreate) throw noRepository(name);
+    const made = await this.#repositories.ensure(name);
+    this.#onEvent({ type: "repository-created", repository: name, by });
+    return made;
+  }
+}
+
+function noRepository(name: RepositoryName): LfsError {
+  return new LfsError("not-found", `there is no repository ${name}, or it is not yours to see`);
+}

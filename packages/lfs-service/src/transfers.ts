@@ -1,0 +1,173 @@
+import type { ActionTokens, Principal } from "@holdall/identity";
+import { objectPath, type Layout, type Oid, type RepositoryName } from "@holdall/lfs-protocol";
+import { parseKey, StorageError, type ByteRange, type ObjectKey, type ObjectStore } from "@holdall/object-store";
+import type { Objects } from "@holdall/metadata";
+import { LfsError } from "./errors.ts";
+import type { OnLfsEvent } from "./events.ts";
+import type { Gate } from "./gate.ts";
+
+/** The right to send or fetch the bytes of one object in one repository; made only by {@link Transfers}. */
+export interface ByteGrant {
+  readonly operation: "upload" | "download";
+  readonly repository: RepositoryName;
+  readonly oid: Oid;
+  /** Bytes. Always known for a download; for an upload when the batch was told. */
+  readonly size?: number;
+  /** The principal's name. */
+  readonly by: string;
+}
+
+export type DownloadGrant = ByteGrant & { readonly size: number };
+
+/** Which object a request names, before anything is known about rights. */
+export interface ObjectName {
+  readonly repository: RepositoryName;
+  readonly oid: Oid;
+}
+
+/** Moves the bytes of objects between clients and the store. */
+export class Transfers {
+  readonly #gate: Gate;
+  readonly #store: ObjectStore;
+  readonly #layout: Layout;
+  readonly #objects: Objects;
+  readonly #tokens: ActionTokens;
+  readonly #onEvent: OnLfsEvent;
+
+  /** @param o.store checks SHA-256 */
+  constructor(o: {
+    gate: Gate;
+    store: ObjectStore;
+    layout: Layout;
+    objects: Objects;
+    tokens: ActionTokens;
+    onEvent: OnLfsEvent;
+  }) {
+    this.#gate = o.gate;
+    this.#store = o.store;
+    this.#layout = o.layout;
+    this.#objects = o.objects;
+    this.#tokens = o.tokens;
+    this.#onEvent = o.onEvent;
+  }
+
+  /** What an action token allows: the decision was made by the batch. @throws IdentityError for a bad or old token */
+  uploadByToken(token: string, { repository, oid }: ObjectName): ByteGrant {
+    const { size, principal } = this.#tokens.verify(token, { repository, oid, operation: "upload", now: new Date() });
+    return { operation: "upload", repository, oid, by: principal, ...(size === undefined ? {} : { size }) };
+  }
+
+  /** As {@link uploadByToken}, for whoever comes with credentials of their own. */
+  async uploadBy(principal: Principal, { repository, oid }: ObjectName): Promise<ByteGrant> {
+    await this.#gate.toWrite(principal, repository);
+    return { operation: "upload", repository, oid, by: principal.name };
+  }
+
+  /** What an action token allows, without a look at the database. @throws IdentityError for a bad or old token */
+  downloadByToken(token: string, { repository, oid }: ObjectName): DownloadGrant {
+    const { size, principal } = this.#tokens.verify(token, { repository, oid, operation: "download", now: new Date() });
+    if (size === undefined) throw new LfsError("invalid", "the download action names no size: ask for a new batch");
+    return { operation: "download", repository, oid, size, by: principal };
+  }
+
+  /** As {@link downloadByToken}, for whoever comes with credentials of their own. */
+  async downloadBy(principal: Principal, { repository, oid }: ObjectName): Promise<DownloadGrant> {
+    const { id } = await this.#gate.toRead(principal, repository);
+    const size = (await this.#objects.linked(id, [oid])).get(oid);
+    if (size === undefined) throw notHere(repository, oid);
+    return { operation: "download", repository, oid, size, by: principal.name };
+  }
+
+  /** Whether anyone at all may read the repository, so that shared caches may keep its objects. */
+  isPublic(repository: RepositoryName, anonymous: Principal): boolean {
+    return this.#gate.allows(anonymous, repository, "read");
+  }
+
+  /**
+   * Opens the object. The body must be read to its end or returned early.
+   * @throws LfsError `damaged` when the store does not have what the database says; StorageError when it fails
+   */
+  async download(grant: DownloadGrant, o: { range?: ByteRange } = {}): Promise<AsyncIterable<Uint8Array>> {
+    const { repository, oid, size } = grant;
+    const object = await this.#store.get(this.#key(grant), o).catch((error: unknown) => {
+      // With a range, a store that holds fewer bytes than known says that the range is not in the object.
+      if (!(error instanceof StorageError) || (error.code !== "not-found" && error.code !== "invalid")) throw error;
+      throw this.#damaged(repository, oid, error.message, error);
+    });
+    if (object.size !== size) {
+      await object.body[Symbol.asyncIterator]().return?.();
+      throw this.#damaged(repository, oid, `the store holds ${object.size} bytes of ${size}`);
+    }
+    return object.body;
+  }
+
+  /** Whether the bytes are there, for a look without a transfer. @throws as {@link download} */
+  async inspect(grant: DownloadGrant): Promise<void> {
+    const { repository, oid, size } = grant;
+    const stat = await this.#store.stat(this.#key(grant));
+    if (stat?.size !== size)
+      throw this.#damaged(repository, oid, `the store holds ${stat?.size ?? "none"} of ${size} bytes`);
+  }
+
+  /**
+   * Takes in an object: hashed in full, stored once, and linked into the repository when it is durable. Bytes that the
+   * store has already must be sent all the same, for sending them is what earns the link.
+   * @param length of the body as the door knows it; undefined when it does not
+   * @throws LfsError `wrong-body` when the bytes are not the object, `length-required` when nobody knows the size,
+   *   `not-found` when the repository is gone; StorageError when the store fails; the body's own error
+   */
+  async upload(grant: ByteGrant, body: AsyncIterable<Uint8Array>, length: number | undefined): Promise<void> {
+    const { repository: name, oid, by } = grant;
+    const size = grant.size ?? length;
+    if (size === undefined)
+      throw new LfsError("length-required", "send a Content-Length: the batch was not told the size");
+    if (length !== undefined && length !== size) {
+      throw new LfsError("wrong-body", `the body has ${length} bytes where ${size} were announced: nothing was stored`);
+    }
+    await this.#keep(grant, body, size);
+    const repository = await this.#gate.making(name, by);
+    await this.#objects.link(repository.id, { oid, size });
+  }
+
+  /**
+   * Whether the object has arrived in the repository.
+   * @throws LfsError `not-found` when not, `wrong-body` when it has another size
+   */
+  async verify(principal: Principal, { repository, oid }: ObjectName, size: number): Promise<void> {
+    const grant = await this.downloadBy(principal, { repository, oid });
+    if (grant.size !== size) {
+      throw new LfsError("wrong-body", `the object ${oid} has ${grant.size} bytes, not ${size}`);
+    }
+  }
+
+  async #keep(grant: ByteGrant, body: AsyncIterable<Uint8Array>, size: number): Promise<void> {
+    const { repository, oid, by } = grant;
+    const key = this.#key(grant);
+    const stored = await this.#store.stat(key);
+    // The name is the hash of the bytes: another length cannot be right.
+    const damaged = stored !== undefined && stored.size !== size;
+    try {
+      await this.#store.put(key, body, { size, sha256: oid, ifAbsent: !damaged });
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      // Someone has stored it, now or long ago. The body was read and is right, or the put had failed otherwise.
+      if (error.code === "conflict") return;
+      if (error.code !== "invalid" && error.code !== "corrupt") throw error;
+      throw new LfsError("wrong-body", `${error.message}: nothing was stored`, { cause: error });
+    }
+    if (damaged) this.#onEvent({ type: "object-healed", repository, oid, by });
+  }
+
+  #key({ repository, oid }: ObjectName): ObjectKey {
+    return parseKey(objectPath(this.#layout, repository, oid));
+  }
+
+  #damaged(repository: RepositoryName, oid: Oid, reason: string, cause?: unknown): LfsError {
+    this.#onEvent({ type: "object-damaged", repository, oid, reason });
+    return new LfsError("damaged", `the object ${oid} is damaged on the server: tell its operator`, { cause });
+  }
+}
+
+function notHere(repository: RepositoryName, oid: Oid): LfsError {
+  return new LfsError("not-found", `the object ${oid} does not exist in ${repository}, or you may not see it`);
+}
