@@ -28,6 +28,11 @@ export function parseKey(text: string): ObjectKey {
   return text as ObjectKey;
 }
 
+/** Whether {@link parseKey} takes `text`. */
+export function isKey(text: string): text is ObjectKey {
+  return refusal(text) === undefined;
+}
+
 function refusal(text: string): string | undefined {
   if (text.length > MAX_KEY_BYTES || Buffer.byteLength(text) > MAX_KEY_BYTES)
     return `longer than ${MAX_KEY_BYTES} bytes`;

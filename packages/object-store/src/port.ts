@@ -2,7 +2,8 @@ import type { ObjectKey } from "./key.ts";
 
 /**
  * Keys and bytes. Every adapter and every layer is one of these, and `contract.ts` holds each to what is written here.
- * All methods throw {@link StorageError}; bodies that were handed out throw it while they are read.
+ * All methods throw {@link StorageError}; bodies that were handed out throw it while they are read. An error of the
+ * caller's own making, of a body that is put or of a signal, comes back as it is.
  */
 export interface ObjectStore {
   readonly capabilities: Capabilities;
@@ -11,8 +12,9 @@ export interface ObjectStore {
   stat(key: ObjectKey, o?: CallOptions): Promise<ObjectStat | undefined>;
 
   /**
-   * Opens the object for reading. The body must be read to its end or returned early (`for await` does both); either
-   * gives its resources back. The bytes are those of one version, even if the key is replaced meanwhile.
+   * Opens the object for reading. The body is read once, and must be read to its end or returned early (`for await`
+   * does both); either gives its resources back. The bytes are those of one version, even if the key is replaced
+   * meanwhile.
    * @throws StorageError `not-found` when absent; `invalid` when the range starts at or after the end
    */
   get(key: ObjectKey, o?: GetOptions): Promise<StoredObject>;
@@ -20,7 +22,8 @@ export interface ObjectStore {
   /**
    * Stores the body under the key: all of it or nothing. The object is published only after the body has ended by
    * itself, in one step, and is durable when the promise resolves. A body that throws aborts the put, leaves nothing
-   * behind, and its error is what `put` throws. Of two puts at once one whole body wins.
+   * behind, and its error is what `put` throws. Of two puts at once one whole body wins. Chunks are kept until they
+   * are stored: the body must not use their memory again. Whatever happens, the body is read to its end or returned.
    *
    * When `ifAbsent` finds an object, the body is still read to its end, so that whatever checks the body has had its
    * say, and the object that is there is durable before `conflict` is thrown.
@@ -64,6 +67,7 @@ export interface Capabilities {
 }
 
 export interface CallOptions {
+  /** Aborting ends the call, and the body that it reads or has handed out, with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -82,7 +86,7 @@ export interface PutOptions extends CallOptions {
   readonly size: number;
   /** The SHA-256 that the body must have, as 64 lower-case hexadecimal digits; anything else is never published. */
   readonly sha256?: string;
-  /** Create only: never replace what is there. */
+  /** Create only: never replace what is there. Excludes `ifMatch`. */
   readonly ifAbsent?: boolean;
   /** Replace only this version; `etag` as {@link ObjectStat} gave it. */
   readonly ifMatch?: string;

@@ -9,7 +9,10 @@ export function resolveRange(key: string, size: number, range: ByteRange | undef
   if (range === undefined) return { start: 0, length: size };
   const { start, end = size - 1 } = range;
   if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start || start >= size) {
-    throw new StorageError("invalid", `bytes ${start}-${range.end ?? ""} are not a range of ${key}, which has ${size} bytes`);
+    throw new StorageError(
+      "invalid",
+      `bytes ${start}-${range.end ?? ""} are not a range of ${key}, which has ${size} bytes`,
+    );
   }
   return { start, length: Math.min(end, size - 1) - start + 1 };
 }

@@ -21,7 +21,10 @@ export function parseStoreUrl(text: string): StoreUrl {
     );
   }
   if (url.host !== "" || url.search !== "" || url.hash !== "" || !/^file:\/\/\//i.test(text)) {
-    throw new StorageError("invalid", `${JSON.stringify(text)}: a file store URL has three slashes and an absolute path, nothing else`);
+    throw new StorageError(
+      "invalid",
+      `${JSON.stringify(text)}: a file store URL has three slashes and an absolute path, nothing else`,
+    );
   }
   try {
     return { kind: "file", path: fileURLToPath(url) };

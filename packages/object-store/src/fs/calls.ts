@@ -5,13 +5,23 @@ import { promisify } from "node:util";
  * The system calls of the byte path, as promises over the callback interface: `FileHandle` costs several times as much
  * for each call, which shows with small objects.
  */
-export const open: (path: string, flags: string | number) => Promise<number> = promisify<string, string | number, number>(
-  fs.open,
-);
+export const open: (path: string, flags: string | number) => Promise<number> = promisify<
+  string,
+  string | number,
+  number
+>(fs.open);
 export const close: (fd: number) => Promise<void> = promisify(fs.close);
-export const fstat: (fd: number) => Promise<fs.Stats> = promisify<number, fs.Stats>(fs.fstat);
 export const lstat: (path: string) => Promise<fs.Stats> = promisify<string, fs.Stats>(fs.lstat);
+export const unlink: (path: string) => Promise<void> = promisify(fs.unlink);
+export const fsync: (fd: number) => Promise<void> = promisify(fs.fsync);
 export const fdatasync: (fd: number) => Promise<void> = promisify(fs.fdatasync);
+export const futimes: (fd: number, atime: number, mtime: number) => Promise<void> = promisify(fs.futimes);
+
+/**
+ * What the kernel holds in memory once a file is open needs no thread: the switch there and back costs ten times what
+ * these two do. (That goes for closing files that were only read; closing what was written may wait for a server.)
+ */
+export { closeSync, fstatSync } from "node:fs";
 
 /** Reads up to `length` bytes at `position` into `buffer`; fewer only at the end of the file. Returns the number read. */
 export async function readFully(fd: number, buffer: Uint8Array, length: number, position: number): Promise<number> {

@@ -3,11 +3,23 @@ import { StorageError, type StorageErrorCode } from "../errors.ts";
 /** What each failure of the operating system means to a caller. Anything else is `unavailable`. */
 const MEANING: Readonly<Record<string, { code: StorageErrorCode; hint?: string; retryable?: boolean }>> = {
   ENOENT: { code: "unavailable", hint: "a file or folder vanished: does another program write to the store?" },
-  ENOTDIR: { code: "invalid", hint: "the beginning of the key is itself an object, which a folder cannot hold beside it" },
-  EEXIST: { code: "invalid", hint: "the beginning of the key is itself an object, which a folder cannot hold beside it" },
+  ENOTDIR: {
+    code: "invalid",
+    hint: "the beginning of the key is itself an object, which a folder cannot hold beside it",
+  },
+  EEXIST: {
+    code: "invalid",
+    hint: "the beginning of the key is itself an object, which a folder cannot hold beside it",
+  },
   ENOSPC: { code: "full", hint: "the disk is full: free or add space" },
   EDQUOT: { code: "full", hint: "the disk quota is used up: raise it or free space" },
   EFBIG: { code: "full", hint: "the file system or the process limit does not allow files of this size" },
+  EXDEV: {
+    code: "unavailable",
+    hint: "a part of the store is on another file system; all of it must be on one",
+    retryable: false,
+  },
+  ELOOP: { code: "unavailable", hint: "a folder of the store is a link to itself", retryable: false },
   EACCES: { code: "denied", hint: "give this user the right to it" },
   EPERM: { code: "denied", hint: "give this user the right to it" },
   EROFS: { code: "denied", hint: "the file system is mounted read-only" },

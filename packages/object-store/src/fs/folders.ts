@@ -1,7 +1,8 @@
-import fs from "node:fs";
+import { constants } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { close, open } from "./calls.ts";
+import { closeSync, fsync, open } from "./calls.ts";
+import { isErrno } from "./errors.ts";
 
 /** How many folders are remembered. Past that they are all looked at again. */
 const REMEMBERED = 100_000;
@@ -20,7 +21,12 @@ export class Folders {
   /** Makes sure that the folder exists. */
   async make(folder: string): Promise<void> {
     if (this.#made.has(folder)) return;
-    await mkdir(folder, { recursive: true });
+    const first = await mkdir(folder, { recursive: true });
+    // The root itself is new: then it, and what was made above it, is to survive too.
+    if (first !== undefined && first.length <= this.#root.length) {
+      for (let at = this.#root; at.length >= first.length; at = dirname(at)) this.#durable.delete(at);
+      this.#durable.add(dirname(first));
+    }
     if (this.#made.size >= REMEMBERED) this.#made.clear();
     this.#made.add(folder);
   }
@@ -48,12 +54,13 @@ export class Folders {
 }
 
 async function syncFolder(path: string): Promise<void> {
-  const fd = await open(path, fs.constants.O_RDONLY);
+  const fd = await open(path, constants.O_RDONLY);
   try {
-    await new Promise<void>((resolve, reject) => {
-      fs.fsync(fd, (error) => (error ? reject(error) : resolve()));
-    });
+    await fsync(fd);
+  } catch (error) {
+    // Some network and FUSE file systems have no such call for folders; there is nothing more to be had from them.
+    if (!isErrno(error, "EINVAL", "ENOTSUP", "ENOSYS")) throw error;
   } finally {
-    await close(fd);
+    closeSync(fd);
   }
 }

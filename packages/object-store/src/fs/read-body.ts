@@ -1,5 +1,6 @@
 import { StorageError } from "../errors.ts";
-import { close, readFully } from "./calls.ts";
+import type { StoredObject } from "../port.ts";
+import { closeSync, readFully } from "./calls.ts";
 import { fsError } from "./errors.ts";
 
 /** Objects up to this size are read in one go, larger ones in pieces of it. Bytes. */
@@ -13,46 +14,62 @@ export const READ_SIZE = 1024 * 1024;
 export class FileBody implements AsyncIterableIterator<Uint8Array> {
   readonly #fd: number;
   readonly #name: string;
+  readonly #signal: AbortSignal | undefined;
   #position: number;
   readonly #end: number;
   #ahead: Promise<Uint8Array> | undefined;
   #closed = false;
+  /** The calls of a consumer take turns, as with a generator. */
+  #turn: Promise<void> = Promise.resolve();
 
   /** Takes over the descriptor. */
-  constructor(fd: number, name: string, start: number, length: number) {
+  constructor(fd: number, name: string, range: StoredObject["range"], signal: AbortSignal | undefined) {
     this.#fd = fd;
     this.#name = name;
-    this.#position = start;
-    this.#end = start + length;
+    this.#signal = signal;
+    this.#position = range.start;
+    this.#end = range.start + range.length;
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    const current = this.#ahead ?? this.#readNext();
-    this.#ahead = undefined;
-    if (current === undefined) {
-      await this.return();
-      return { done: true, value: undefined };
-    }
+  next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    return this.#inTurn(() => this.#next());
+  }
+
+  return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    return this.#inTurn(() => this.#close());
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(action);
+    this.#turn = run.then(nothing, nothing);
+    return run;
+  }
+
+  async #next(): Promise<IteratorResult<Uint8Array, undefined>> {
     try {
+      if (!this.#closed) this.#signal?.throwIfAborted();
+      const current = this.#ahead ?? this.#readNext();
+      if (current === undefined) return await this.#close();
       const value = await current;
       this.#ahead = this.#readNext();
       return { done: false, value };
     } catch (error) {
-      await this.return();
-      throw fsError(error, `reading ${this.#name}`);
+      await this.#close();
+      throw error;
     }
   }
 
-  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+  async #close(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (!this.#closed) {
       this.#closed = true;
       // The descriptor's number may be given out again: no read may be under way when it is closed.
-      await this.#ahead?.catch(() => undefined);
-      await close(this.#fd);
+      await this.#ahead?.catch(nothing);
+      this.#ahead = undefined;
+      closeSync(this.#fd);
     }
     return { done: true, value: undefined };
   }
@@ -64,12 +81,16 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
     this.#position += length;
     const reading = this.#read(position, length);
     // It is awaited by the next call; until then its failure must not count as unhandled.
-    reading.catch(() => undefined);
+    reading.catch(nothing);
     return reading;
   }
 
   async #read(position: number, length: number): Promise<Uint8Array> {
-    return readExactly(this.#fd, this.#name, position, length);
+    try {
+      return await readExactly(this.#fd, this.#name, position, length);
+    } catch (error) {
+      throw fsError(error, `reading ${this.#name}`);
+    }
   }
 }
 
@@ -82,3 +103,5 @@ export async function readExactly(fd: number, name: string, position: number, le
   }
   return buffer;
 }
+
+function nothing(): void {}

@@ -1,10 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
+import { open } from "./calls.ts";
 import { isErrno } from "./errors.ts";
+import type { Folders } from "./folders.ts";
 import { ProcessLock } from "./process-lock.ts";
 
 const LOCK_SUFFIX = ".lock";
+/** A private folder or its lock; anything else is not ours to remove. */
+const OWNER = /^([0-9a-f]{16})(?:\.lock)?$/;
+
+interface Claim {
+  readonly folder: string;
+  readonly lock: ProcessLock;
+}
 
 /**
  * The private folder of one store object for files that are not published yet, and the sweep of folders whose owner is
@@ -13,34 +22,61 @@ const LOCK_SUFFIX = ".lock";
  */
 export class Temporaries {
   readonly #parent: string;
-  #own: Promise<{ folder: string; lock: ProcessLock }> | undefined;
+  readonly #turn: string;
+  readonly #folders: Folders;
+  #own: Promise<Claim> | undefined;
   #count = 0;
 
-  /** @param parent holds one folder and one lock for each living owner; in the same file system as the objects */
-  constructor(parent: string) {
+  /**
+   * @param parent holds one folder and one lock for each living owner; in the same file system as the objects
+   * @param turn a lock file, under which folders are claimed and swept: a sweep must not meet a claim that is half made
+   */
+  constructor(parent: string, turn: string, folders: Folders) {
     this.#parent = parent;
+    this.#turn = turn;
+    this.#folders = folders;
   }
 
-  /** A path for a new file in the private folder, which is made on first use: a reader needs none. */
-  async newPath(): Promise<string> {
-    this.#own ??= this.#claim();
-    const { folder } = await this.#own;
-    this.#count += 1;
-    return join(folder, this.#count.toString(36));
-  }
-
-  async #claim(): Promise<{ folder: string; lock: ProcessLock }> {
+  /** Opens a new file in the private folder, which is made on first use: a reader needs none. */
+  async create(): Promise<{ readonly path: string; readonly fd: number }> {
+    const own = this.#claimed();
     try {
-      await mkdir(this.#parent, { recursive: true });
-      for (;;) {
-        const folder = join(this.#parent, randomBytes(8).toString("hex"));
-        // The lock comes first: a folder without a held lock is an orphan.
-        const lock = ProcessLock.tryAcquire(folder + LOCK_SUFFIX);
-        // A sweeper took the lock between its file's creation and ours of the lock: take another name.
-        if (lock === undefined) continue;
+      return await this.#createIn(await own);
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+      // Someone removed the folder behind our back. Whoever notices first claims another.
+      if (this.#own === own) this.#own = undefined;
+      this.#folders.forget();
+      const { lock } = await own;
+      lock.release();
+      return await this.#createIn(await this.#claimed());
+    }
+  }
+
+  async #createIn({ folder }: Claim): Promise<{ readonly path: string; readonly fd: number }> {
+    this.#count += 1;
+    const path = join(folder, this.#count.toString(36));
+    return { path, fd: await open(path, "wx") };
+  }
+
+  #claimed(): Promise<Claim> {
+    this.#own ??= this.#claim();
+    return this.#own;
+  }
+
+  async #claim(): Promise<Claim> {
+    try {
+      await this.#folders.make(this.#parent);
+      using _turn = await ProcessLock.acquire(this.#turn);
+      const folder = join(this.#parent, randomBytes(8).toString("hex"));
+      const lock = await ProcessLock.acquire(folder + LOCK_SUFFIX);
+      try {
         await mkdir(folder, { mode: 0o700 });
-        return { folder, lock };
+      } catch (error) {
+        lock.release();
+        throw error;
       }
+      return { folder, lock };
     } catch (error) {
       this.#own = undefined;
       throw error;
@@ -49,30 +85,41 @@ export class Temporaries {
 
   /** Removes what dead owners left behind; returns the number of files removed. */
   async sweep(): Promise<number> {
-    const own = await this.#own;
-    const owners = new Set((await listFolder(this.#parent)).map((name) => basename(name, LOCK_SUFFIX)));
+    // Nobody ever wrote here, or may not.
+    if ((await listFolder(this.#parent)).length === 0) return 0;
+    using _turn = await ProcessLock.acquire(this.#turn);
+    const owners = new Set((await listFolder(this.#parent)).map((name) => OWNER.exec(name)?.[1]));
     let removed = 0;
-    for (const owner of owners) {
-      const folder = join(this.#parent, owner);
-      if (folder === own?.folder) continue;
-      using lock = ProcessLock.tryAcquire(folder + LOCK_SUFFIX);
-      if (lock === undefined) continue;
-      removed += (await listFolder(folder)).length;
-      await rm(folder, { recursive: true, force: true });
-      await rm(folder + LOCK_SUFFIX, { force: true });
-    }
+    for (const owner of owners) if (owner !== undefined) removed += await sweepFolder(join(this.#parent, owner));
     return removed;
   }
 
   /** Gives up the private folder. Files that are still being written in it lose their name. */
   async close(): Promise<void> {
-    const own = await this.#own;
+    const own = this.#own;
     if (own === undefined) return;
     this.#own = undefined;
-    await rm(own.folder, { recursive: true, force: true });
-    await rm(own.folder + LOCK_SUFFIX, { force: true });
-    own.lock.release();
+    const { folder, lock } = await own;
+    await rm(folder, { recursive: true, force: true });
+    lock.release();
+    await rm(folder + LOCK_SUFFIX, { force: true });
   }
+}
+
+async function sweepFolder(folder: string): Promise<number> {
+  // Held by its owner as long as that lives, us included.
+  const lock = ProcessLock.tryAcquire(folder + LOCK_SUFFIX);
+  if (lock === undefined) return 0;
+  let files: string[];
+  try {
+    files = await listFolder(folder);
+    await rm(folder, { recursive: true, force: true });
+  } finally {
+    // Windows removes no file that is open. Nobody else comes between: this is our turn, and owners choose new names.
+    lock.release();
+  }
+  await rm(folder + LOCK_SUFFIX, { force: true });
+  return files.length;
 }
 
 async function listFolder(path: string): Promise<string[]> {

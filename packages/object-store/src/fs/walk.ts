@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { compareKeys } from "../compare.ts";
+import { isKey } from "../key.ts";
 import { isErrno } from "./errors.ts";
 
 /**
@@ -11,7 +12,8 @@ import { isErrno } from "./errors.ts";
 export async function* walk(root: string, prefix: string, after: string, hidden: string): AsyncGenerator<string> {
   // Folders outside the prefix are never opened: start at the deepest that all the names share.
   const start = prefix.slice(0, prefix.lastIndexOf("/") + 1);
-  if (start.split("/").some((segment) => segment === "." || segment === "..") || start.startsWith("/")) return;
+  // What no key starts with must not become a path either.
+  if (start !== "" && !isKey(start.slice(0, -1))) return;
   yield* walkFolder(root, start, prefix, after, hidden);
 }
 

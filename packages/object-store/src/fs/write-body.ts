@@ -1,10 +1,13 @@
-import { StorageError } from "../errors.ts";
-import { fdatasync, writeFully } from "./calls.ts";
+import type { Intake } from "../intake.ts";
+import { fdatasync, futimes, writeFully } from "./calls.ts";
+import { nextTimestamp } from "./file-stat.ts";
 
 /** The most that one body collects before it is written, in bytes. */
 const LARGEST_WRITE = 4 * 1024 * 1024;
 /** The least, so that many bodies at once still write in reasonable pieces. */
 const SMALLEST_WRITE = 256 * 1024;
+/** The most chunks in a write: what writev(2) takes, and a bound on bodies that come byte by byte. */
+const MOST_CHUNKS = 1024;
 /** What all bodies that are being written may hold in memory together, in bytes (each holds up to two pieces). */
 const MEMORY_FOR_WRITES = 48 * 1024 * 1024;
 /** A large body is pushed to the disk as it comes, so that the last sync does not wait for gigabytes. */
@@ -13,38 +16,29 @@ const SYNC_EVERY = 64 * 1024 * 1024;
 let writersNow = 0;
 
 /**
- * Writes a body to an open, empty file and syncs it. While one piece is written the next is collected, so the source
+ * Writes a body to an open, empty file, gives it a time that tells versions apart, and syncs it. While one piece is written the next is collected, so the source
  * waits only when it is faster than the disk. The pieces shrink when many bodies are written at once, which bounds
  * the memory of them all.
- * @throws StorageError `invalid` when the body is not `size` bytes long; the body's own error; errors of the system
+ * @throws what the body throws; errors of the system
  */
-export async function writeBody(
-  fd: number,
-  body: AsyncIterable<Uint8Array>,
-  size: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+export async function writeBody(fd: number, body: Intake): Promise<void> {
   writersNow += 1;
   const pending = new PendingWrites(fd);
   try {
     let piece: Uint8Array[] = [];
     let pieceBytes = 0;
-    let total = 0;
     for await (const chunk of body) {
-      signal?.throwIfAborted();
-      total += chunk.length;
-      if (total > size) throw new StorageError("invalid", `the body is longer than the ${size} bytes announced`);
+      if (chunk.length === 0) continue;
       piece.push(chunk);
       pieceBytes += chunk.length;
-      if (pieceBytes >= pieceSize()) {
+      if (pieceBytes >= pieceSize() || piece.length >= MOST_CHUNKS) {
         await pending.write(piece, pieceBytes);
         piece = [];
         pieceBytes = 0;
       }
     }
-    if (total < size) throw new StorageError("invalid", `the body ended after ${total} of the ${size} bytes announced`);
     if (pieceBytes > 0) await pending.write(piece, pieceBytes);
-    await pending.sync();
+    await pending.finish();
   } finally {
     // The file must not be closed under a write that is still going on.
     await pending.settle();
@@ -81,10 +75,15 @@ class PendingWrites {
     }
   }
 
-  async sync(): Promise<void> {
+  /** Waits for everything and makes it durable. */
+  async finish(): Promise<void> {
     await this.#write;
     await this.#sync;
-    await fdatasync(this.#fd);
+    const now = nextTimestamp();
+    this.#write = handled(futimes(this.#fd, now, now));
+    this.#sync = handled(fdatasync(this.#fd));
+    await this.#write;
+    await this.#sync;
   }
 
   async settle(): Promise<void> {

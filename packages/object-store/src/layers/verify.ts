@@ -16,24 +16,53 @@ export class VerifyLayer extends Layer {
   override put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectStat> {
     const { sha256, ...rest } = o;
     if (sha256 === undefined) return this.inner.put(key, body, o);
-    return this.inner.put(key, verified(body, sha256, o.size), rest);
+    return this.inner.put(key, new VerifiedBody(body, sha256, o.size), rest);
   }
 }
 
 /**
- * Passes the body on and throws instead of ending when it is not `size` bytes with this SHA-256.
- * @throws StorageError `invalid` for the size, `corrupt` for the digest
+ * Passes a body on and throws instead of ending when its SHA-256 is another. A class rather than a generator, so that
+ * `return()` reaches the source even if nothing was read.
  */
-async function* verified(body: AsyncIterable<Uint8Array>, sha256: string, size: number): AsyncGenerator<Uint8Array> {
-  const hash = createHash("sha256");
-  let total = 0;
-  for await (const chunk of body) {
-    total += chunk.length;
-    if (total > size) throw new StorageError("invalid", `the body is longer than the ${size} bytes announced`);
-    hash.update(chunk);
-    yield chunk;
+class VerifiedBody implements AsyncIterableIterator<Uint8Array> {
+  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #sha256: string;
+  readonly #size: number;
+  readonly #hash = createHash("sha256");
+  #total = 0;
+
+  constructor(body: AsyncIterable<Uint8Array>, sha256: string, size: number) {
+    this.#source = body[Symbol.asyncIterator]();
+    this.#sha256 = sha256;
+    this.#size = size;
   }
-  if (total < size) throw new StorageError("invalid", `the body ended after ${total} of the ${size} bytes announced`);
-  const actual = hash.digest("hex");
-  if (actual !== sha256) throw new StorageError("corrupt", `the body has the SHA-256 ${actual}, not ${sha256}`);
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const step = await this.#source.next();
+    if (step.done === true) {
+      this.#check();
+      return { done: true, value: undefined };
+    }
+    this.#total += step.value.length;
+    this.#hash.update(step.value);
+    return step;
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    await this.#source.return?.();
+    return { done: true, value: undefined };
+  }
+
+  /** A body of another length is the store's to refuse, and `invalid` rather than `corrupt`. */
+  #check(): void {
+    if (this.#total !== this.#size) return;
+    const actual = this.#hash.digest("hex");
+    if (actual !== this.#sha256) {
+      throw new StorageError("corrupt", `the body has the SHA-256 ${actual}, not ${this.#sha256}`);
+    }
+  }
 }

@@ -1,7 +1,9 @@
 import { StorageError } from "../errors.ts";
 import { compareKeys } from "../compare.ts";
+import { Intake } from "../intake.ts";
 import type { ObjectKey } from "../key.ts";
 import type {
+  CallOptions,
   Capabilities,
   DeleteOptions,
   GetOptions,
@@ -23,46 +25,48 @@ export class MemoryStore implements ObjectStore {
   readonly #entries = new Map<ObjectKey, Entry>();
   #version = 0;
 
-  async stat(key: ObjectKey): Promise<ObjectStat | undefined> {
+  async stat(key: ObjectKey, o: CallOptions = {}): Promise<ObjectStat | undefined> {
+    o.signal?.throwIfAborted();
     return this.#entries.get(key);
   }
 
   async get(key: ObjectKey, o: GetOptions = {}): Promise<StoredObject> {
+    o.signal?.throwIfAborted();
     const entry = this.#entries.get(key);
     if (entry === undefined) throw new StorageError("not-found", `there is no object ${key}`);
     const range = resolveRange(key, entry.size, o.range);
     const bytes = entry.bytes.subarray(range.start, range.start + range.length);
-    return { key, size: entry.size, etag: entry.etag, modifiedAt: entry.modifiedAt, range, body: chunksOf(bytes) };
+    return {
+      key,
+      size: entry.size,
+      etag: entry.etag,
+      modifiedAt: entry.modifiedAt,
+      range,
+      body: chunksOf(bytes, o.signal),
+    };
   }
 
   async put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectStat> {
-    if (o.sha256 !== undefined) {
-      throw new StorageError("unsupported", "memory does not check digests: wrap the store in the verify layer");
+    const intake = new Intake(body, o);
+    try {
+      if (o.sha256 !== undefined) {
+        throw new StorageError("unsupported", "memory does not check digests: wrap the store in the verify layer");
+      }
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of intake) chunks.push(chunk);
+      const bytes = Buffer.concat(chunks);
+      this.#check(key, o);
+      this.#version += 1;
+      const entry = { key, size: bytes.length, etag: String(this.#version), modifiedAt: new Date(), bytes };
+      this.#entries.set(key, entry);
+      return entry;
+    } finally {
+      await intake.return();
     }
-    const chunks: Uint8Array[] = [];
-    let total = 0;
-    for await (const chunk of body) {
-      o.signal?.throwIfAborted();
-      total += chunk.length;
-      if (total > o.size) throw new StorageError("invalid", `the body is longer than the ${o.size} bytes announced`);
-      // The body may use its memory again.
-      chunks.push(Buffer.from(chunk));
-    }
-    if (total < o.size) throw new StorageError("invalid", `the body ended after ${total} of ${o.size} bytes`);
-    this.#check(key, o);
-    this.#version += 1;
-    const entry = {
-      key,
-      size: total,
-      etag: String(this.#version),
-      modifiedAt: new Date(),
-      bytes: Buffer.concat(chunks, total),
-    };
-    this.#entries.set(key, entry);
-    return entry;
   }
 
   async delete(key: ObjectKey, o: DeleteOptions = {}): Promise<void> {
+    o.signal?.throwIfAborted();
     this.#check(key, o);
     this.#entries.delete(key);
   }
@@ -70,6 +74,7 @@ export class MemoryStore implements ObjectStore {
   async *list(prefix: string, o: ListOptions = {}): AsyncIterable<ObjectStat> {
     const keys = [...this.#entries.keys()].filter((key) => key.startsWith(prefix));
     for (const key of keys.sort(compareKeys)) {
+      o.signal?.throwIfAborted();
       const entry = this.#entries.get(key);
       if (entry !== undefined && compareKeys(key, o.after ?? "") > 0) yield entry;
     }
@@ -93,7 +98,10 @@ export class MemoryStore implements ObjectStore {
 }
 
 /** In pieces, so that consumers meet bodies of several chunks here too. */
-async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* chunksOf(bytes: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   const piece = 64 * 1024;
-  for (let at = 0; at < bytes.length; at += piece) yield bytes.subarray(at, at + piece);
+  for (let at = 0; at < bytes.length; at += piece) {
+    signal?.throwIfAborted();
+    yield bytes.subarray(at, at + piece);
+  }
 }

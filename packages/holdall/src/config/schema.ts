@@ -1,0 +1,203 @@
+import { parseStoreUrl, type StoreUrl } from "@holdall/object-store";
+import { parsePattern, parseWho, type Who } from "@holdall/identity";
+import { pathToFileURL } from "node:url";
+import { Type } from "typebox";
+import { formatListen, LISTEN_EXPECTED, parseListen, parseNetwork } from "./address.ts";
+import { parsePublicUrl } from "./public-url.ts";
+import { count, duration, flag, parsed, size, text, word } from "./values.ts";
+
+const SECOND = 1000;
+const HOUR = 3_600_000;
+/** The longest that a timer of the platform waits; a longer one would fire at once. */
+const LONGEST_TIMER = 24 * 24 * HOUR;
+
+const accessRule = Type.Object(
+  {
+    who: parsed(
+      { description: "anyone (credentials or not), users (all who sign in), or user:NAME." },
+      parseWho,
+      formatWho,
+    ),
+    repositories: parsed(
+      { description: 'A repository name or a pattern: "*" within one segment, "**" for any number of segments.' },
+      parsePattern,
+      (pattern) => pattern.text,
+    ),
+    right: word(["read", "write", "admin"], { description: "Admin includes write, and write includes read." }),
+  },
+  { description: "One rule: who has which right in which repositories.", additionalProperties: false },
+);
+
+/**
+ * Every key of the configuration, as a file spells it. The order is the order of the documentation. Units after reading:
+ * durations are milliseconds, sizes are bytes.
+ */
+const configSchema = Type.Object(
+  {
+    data: text({
+      description: "The folder that holds everything Holdall keeps: the database, the secret, and the default store.",
+      default: "./holdall-data",
+      path: true,
+    }),
+    listen: parsed(
+      {
+        description: "Where to listen: host:port. Port 0 takes any free port.",
+        default: "127.0.0.1:8080",
+        expected: LISTEN_EXPECTED,
+      },
+      parseListen,
+      formatListen,
+    ),
+    publicUrl: Type.Optional(
+      parsed(
+        {
+          description:
+            "The address by which clients reach the server, when it is another than the one they send: an http or https URL, with a path if a proxy adds one.",
+        },
+        parsePublicUrl,
+        (url) => url,
+      ),
+    ),
+    trustedProxies: Type.Array(
+      parsed({ description: "An IP address or a CIDR range." }, parseNetwork, (net) => net),
+      {
+        description:
+          "The proxies in front of the server; X-Forwarded-* headers count only when one of them sends them.",
+        default: [],
+      },
+    ),
+    store: parsed(
+      {
+        description: "Where the objects are: file:///absolute/path, or memory: for tests.",
+        expected: "a store URL such as file:///srv/lfs",
+      },
+      parseStoreUrl,
+      formatStoreUrl,
+    ),
+    layout: word(["shared", "per-repository", "flat", "sharded"], {
+      description:
+        "How objects are named in the store: shared objects/aa/bb/<oid>, per-repository <repository>/<oid>, flat lfs/<oid>, sharded lfs/objects/aa/bb/<oid>.",
+      default: "shared",
+    }),
+    workers: count({
+      description: "How many processes share the port.",
+      minimum: 1,
+      maximum: 64,
+      default: 1,
+    }),
+    secret: Type.Optional(
+      text({
+        description:
+          "Signs the links that clients transfer objects by. All servers behind one address need the same. Without it, Holdall makes a random one and keeps it in the data folder.",
+        minLength: 32,
+        expected: "at least 32 characters long",
+        secret: true,
+      }),
+    ),
+    createRepositories: flag({
+      description: "Whether the first upload or lock by somebody who may write brings a repository into being.",
+      default: true,
+    }),
+    access: Type.Array(accessRule, {
+      description: "Who may do what. Rights add up; admins have all; an empty list gives nobody else any.",
+    }),
+    allowAnonymousWrite: flag({
+      description: "Lets rules give anyone write access although other machines can reach the server.",
+      default: false,
+    }),
+    limits: Type.Object(
+      {
+        jsonBody: size({
+          description: "The largest JSON request body.",
+          default: "4MiB",
+          minimum: 1024,
+        }),
+        batchObjects: count({
+          description: "The most objects in one batch request.",
+          minimum: 1,
+          maximum: 1000,
+          default: 1000,
+        }),
+        headerBytes: size({
+          description: "The total size of a request's headers.",
+          default: "16KiB",
+          minimum: 1024,
+        }),
+        urlBytes: size({ description: "The longest request URL.", default: "8KiB", minimum: 1024 }),
+        idleTimeout: duration({
+          description: "How long a connection may go without a byte in either direction while a request is under way.",
+          default: "120s",
+          minimum: SECOND,
+          maximum: LONGEST_TIMER,
+        }),
+        headersTimeout: duration({
+          description: "How long a request's headers may take to arrive.",
+          default: "30s",
+          minimum: SECOND,
+          maximum: LONGEST_TIMER,
+        }),
+        keepAliveTimeout: duration({
+          description:
+            "How long a connection stays open between requests; at least 65s, longer than proxies keep theirs.",
+          default: "75s",
+          minimum: 65 * SECOND,
+          maximum: LONGEST_TIMER,
+        }),
+        drainTimeout: duration({
+          description: "How long transfers may go on after the server was told to stop.",
+          default: "5m",
+          maximum: LONGEST_TIMER,
+        }),
+        maxConnections: Type.Optional(
+          count({
+            description: "The most connections at once, in each process. Without it: as many as the system allows.",
+            minimum: 1,
+            maximum: 1_000_000,
+          }),
+        ),
+      },
+      { description: "What a client may ask for, and how long it may take.", additionalProperties: false },
+    ),
+    actionLifetime: duration({
+      description: "How long the links in a batch answer work; at least 1h, because long transfers start late.",
+      default: "6h",
+      minimum: HOUR,
+    }),
+    log: Type.Object(
+      {
+        level: word(["fatal", "error", "warn", "info", "debug", "trace", "silent"], {
+          description: "The least important messages that are written.",
+          default: "info",
+        }),
+        format: word(["auto", "pretty", "json"], {
+          description: "How log lines look. auto: pretty on a terminal, JSON otherwise. Logs go to standard error.",
+          default: "auto",
+        }),
+      },
+      { description: "What is logged.", additionalProperties: false },
+    ),
+  },
+  { title: "Holdall", description: "The configuration of a Holdall server.", additionalProperties: false },
+);
+
+/** The configuration, read and complete. Durations are milliseconds, sizes are bytes, `data` is an absolute path. */
+export type Config = Type.StaticDecode<typeof configSchema>;
+
+export { configSchema };
+
+/** The text that `parseWho` reads as this. */
+export function formatWho(who: Who): string {
+  switch (who.kind) {
+    case "anyone":
+      return "anyone";
+    case "user":
+      return "users";
+    case "named":
+      return `user:${who.name}`;
+  }
+}
+
+/** The text that `parseStoreUrl` reads as this. */
+export function formatStoreUrl(store: StoreUrl): string {
+  return store.kind === "file" ? pathToFileURL(store.path).href : "memory:";
+}

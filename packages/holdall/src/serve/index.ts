@@ -1,0 +1,53 @@
+import cluster from "node:cluster";
+import type { Writable } from "node:stream";
+import type { Config } from "../config/index.ts";
+import { createLogger } from "../log.ts";
+import { announce } from "./announce.ts";
+import { claimDataFolder } from "./claim.ts";
+import { Instance } from "./instance.ts";
+import { prepareStorage } from "./storage.ts";
+import { untilStopped } from "./stop.ts";
+import { Workers } from "./workers.ts";
+
+export interface ServeIo {
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Stops the server as SIGTERM does. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Serves until the process is told to stop, and then lets transfers finish. With `workers: 1` this process does the work,
+ * otherwise it starts that many copies of itself and does the housekeeping.
+ * @returns the exit code: 0 after a stop, 1 when something else ended it
+ * @throws StartError, StorageError or MetadataError when it cannot start
+ */
+export async function serve(config: Config, io: ServeIo): Promise<number> {
+  const logger = createLogger(config.log, io.stderr);
+  if (cluster.isWorker) return await serveAsWorker(config, io, logger);
+
+  using _claim = await claimDataFolder(config.data);
+  await using _housekeeping = await prepareStorage(config, logger);
+  if (config.workers > 1) {
+    const workers = await Workers.start(config.workers, logger);
+    announce(config, workers.address, io.stdout);
+    const reason = await Promise.race([untilStopped(io.signal), workers.failed]);
+    logger.info({ reason }, "stopping");
+    await workers.stop();
+    return reason === "failed" ? 1 : 0;
+  }
+
+  const instance = await Instance.start(config, logger);
+  announce(config, instance.address, io.stdout);
+  const reason = await untilStopped(io.signal);
+  logger.info({ reason }, "stopping");
+  await instance.stop();
+  return 0;
+}
+
+async function serveAsWorker(config: Config, io: ServeIo, logger: ReturnType<typeof createLogger>): Promise<number> {
+  const instance = await Instance.start(config, logger.child({ worker: cluster.worker?.id }));
+  await untilStopped(io.signal);
+  await instance.stop();
+  return 0;
+}

@@ -1,0 +1,117 @@
+import type { AddressInfo } from "node:net";
+import { Access, ActionTokens, Authenticator } from "@holdall/identity";
+import { LfsServer } from "@holdall/lfs-http";
+import { LfsService, type LfsEvent } from "@holdall/lfs-service";
+import type { Metadata } from "@holdall/metadata";
+import type { ObjectStore } from "@holdall/object-store";
+import { actionSecret, formatListen, type Config } from "../config/index.ts";
+import type { Logger } from "../log.ts";
+import { StartError } from "./errors.ts";
+import { openMetadata, openObjects } from "./storage.ts";
+
+/** One process's server with everything that it stands on. */
+export class Instance {
+  readonly address: AddressInfo;
+  readonly #server: LfsServer;
+  readonly #metadata: Metadata;
+  readonly #store: ObjectStore;
+  readonly #logger: Logger;
+  readonly #drainTimeout: number;
+
+  private constructor(o: {
+    address: AddressInfo;
+    server: LfsServer;
+    metadata: Metadata;
+    store: ObjectStore;
+    logger: Logger;
+    drainTimeout: number;
+  }) {
+    this.address = o.address;
+    this.#server = o.server;
+    this.#metadata = o.metadata;
+    this.#store = o.store;
+    this.#logger = o.logger;
+    this.#drainTimeout = o.drainTimeout;
+  }
+
+  /** @throws StartError when it cannot listen; StorageError or MetadataError when its parts cannot be opened */
+  static async start(config: Config, logger: Logger): Promise<Instance> {
+    const metadata = await openMetadata(config);
+    const store = openObjects(config);
+    try {
+      const service = new LfsService({
+        store,
+        layout: config.layout,
+        metadata,
+        access: new Access(config.access),
+        actionTokens: new ActionTokens({ secret: Buffer.from(await actionSecret(config)) }),
+        createRepositories: config.createRepositories,
+        actionLifetime: Math.floor(config.actionLifetime / 1000),
+        maxBatchObjects: config.limits.batchObjects,
+        onEvent: (event) => logEvent(logger, event),
+      });
+      const server = new LfsServer({
+        service,
+        authenticator: new Authenticator({ users: metadata.users, tokens: metadata.tokens }),
+        logger,
+        limits: config.limits,
+        trustedProxies: config.trustedProxies,
+        ...(config.publicUrl === undefined ? {} : { publicUrl: config.publicUrl }),
+      });
+      const address = await listen(server, config);
+      return new Instance({ address, server, metadata, store, logger, drainTimeout: config.limits.drainTimeout });
+    } catch (error) {
+      await metadata.close();
+      await store.close();
+      throw error;
+    }
+  }
+
+  /** Lets what is under way finish, within the limit, and gives everything back. */
+  async stop(): Promise<void> {
+    const finished = await this.#server.drain(this.#drainTimeout);
+    if (!finished) this.#logger.warn("transfers that were still under way have been cut: limits.drainTimeout is over");
+    await this.#metadata.close();
+    await this.#store.close();
+  }
+}
+
+async function listen(server: LfsServer, config: Config): Promise<AddressInfo> {
+  try {
+    return await server.listen(config.listen);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const where = formatListen(config.listen);
+    switch (code) {
+      case "EADDRINUSE":
+        throw new StartError(`${where} is in use by another program: stop it, or name another address with --listen`, {
+          cause,
+        });
+      case "EACCES":
+        throw new StartError(`this user may not listen on ${where}: name a port from 1024 up with --listen`, { cause });
+      case "EADDRNOTAVAIL":
+      case "ENOTFOUND":
+        throw new StartError(`${where} is not an address of this machine: name another with --listen`, { cause });
+      default:
+        throw cause;
+    }
+  }
+}
+
+function logEvent(logger: Logger, event: LfsEvent): void {
+  const { type, ...details } = event;
+  switch (type) {
+    case "repository-created":
+      logger.info(details, "repository created");
+      return;
+    case "lock-forced":
+      logger.warn(details, "lock taken away by force");
+      return;
+    case "object-healed":
+      logger.warn(details, "damaged object replaced by a good copy");
+      return;
+    case "object-damaged":
+      logger.error(details, "object damaged or missing in the store");
+      return;
+  }
+}

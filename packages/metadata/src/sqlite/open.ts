@@ -1,0 +1,95 @@
+import { access, constants, open } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { Worker } from "node:worker_threads";
+import { MetadataError, type MetadataErrorCode } from "../errors.ts";
+import { SqlMetadata } from "../metadata.ts";
+import { migrationsAfter } from "../migrations/migrations.ts";
+import type { Metadata } from "../port.ts";
+import { SqliteDatabase } from "./database.ts";
+import { migrate, schemaVersion } from "./migrate.ts";
+import { Reader } from "./reader.ts";
+import type { WriterThreadData } from "./writer-thread.ts";
+import { Writer } from "./writer.ts";
+
+export interface SqliteOptions {
+  /** Created when absent; its folder must exist, on a local disk. Beside it SQLite keeps `<file>-wal` and `<file>-shm`. */
+  readonly file: string;
+  /** How long to wait for another process's transaction before `busy`, in milliseconds; 10,000 by default. */
+  readonly busyLimit?: number;
+  /** Gives up opening. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens metadata in an SQLite file, and brings its schema up to date. Any number of processes may have one file open.
+ * @throws MetadataError `read-only`, `corrupt`, `newer-schema`, `full`, `busy` or `unavailable`; the file is then as it was
+ */
+export async function openSqlite({ file, busyLimit = 10_000, signal }: SqliteOptions): Promise<Metadata> {
+  signal?.throwIfAborted();
+  const path = resolve(file);
+  await createOrCheck(path);
+  const reader = Reader.open(path, busyLimit);
+  const data: WriterThreadData = { file: path, busyLimit };
+  const startThread = (): Worker =>
+    new Worker(new URL("./writer-thread.ts", import.meta.url), { name: "metadata writer", workerData: data });
+  const database = new SqliteDatabase(reader, new Writer(path, startThread));
+  try {
+    if (!(await isUpToDate(database, path))) await migrate(database.db, path);
+    signal?.throwIfAborted();
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return new SqlMetadata(database);
+}
+
+/** Looks before anything can be changed; `newer-schema` and `corrupt` are found here, by the read-only connection. */
+async function isUpToDate(database: SqliteDatabase, path: string): Promise<boolean> {
+  try {
+    return migrationsAfter(await schemaVersion(database.db, path), path).length === 0;
+  } catch (error) {
+    // A process died while it created the database; SQLite repairs that by itself, but only through a connection that
+    // may write. `migrate` looks at the version again.
+    if (error instanceof MetadataError && error.code === "read-only") return false;
+    throw error;
+  }
+}
+
+/**
+ * Creates the file, readable for nobody else (it holds password hashes), or finds out whether it and its folder can be
+ * written to. An existing file is not opened here: closing it would release the locks that SQLite holds on it for this
+ * process (https://sqlite.org/howtocorrupt.html, section 2.2).
+ */
+async function createOrCheck(path: string): Promise<void> {
+  try {
+    await (await open(path, "wx", 0o600)).close();
+  } catch (error) {
+    if (!hasCode(error) || error.code !== "EEXIST") throw openError(path, error);
+    try {
+      await access(path, constants.R_OK | constants.W_OK);
+      await access(dirname(path), constants.W_OK);
+    } catch (denied) {
+      throw openError(path, denied);
+    }
+  }
+}
+
+const MEANING: Readonly<Record<string, { code: MetadataErrorCode; text: string }>> = {
+  EACCES: { code: "read-only", text: "cannot be written to; make the file and its folder writable for this user" },
+  EPERM: { code: "read-only", text: "cannot be written to; make the file and its folder writable for this user" },
+  EROFS: { code: "read-only", text: "cannot be written to: its file system is mounted read-only" },
+  ENOENT: { code: "unavailable", text: "cannot be created: there is no such folder; create it" },
+  ENOTDIR: { code: "unavailable", text: "cannot be created: its folder is a file; name another" },
+  ENOSPC: { code: "full", text: "cannot be created: the disk is full; free or add space" },
+  EDQUOT: { code: "full", text: "cannot be created: the disk quota is used up; raise it or free space" },
+};
+
+function openError(path: string, error: unknown): MetadataError {
+  const code = hasCode(error) ? error.code : String(error);
+  const { code: meaning, text } = MEANING[code] ?? { code: "unavailable", text: "cannot be opened" };
+  return new MetadataError(meaning, `${path} ${text} (${code})`, { cause: error });
+}
+
+function hasCode(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && "code" in error && typeof error.code === "string";
+}

@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Outcome, runProgram, whichProgram } from "./program.ts";
+import type { PackageClient } from "./table.ts";
+
+/** Why a service could not be installed; the message says what to do instead. */
+export class InstallError extends Error {
+  override readonly name = "InstallError";
+}
+
+const CLIENTS: readonly PackageClient[] = ["apt-get", "dnf", "apk", "brew"];
+
+/** Installs a package of the operating system. @throws InstallError */
+export async function installPackage(packages: Readonly<Record<PackageClient, string>>): Promise<void> {
+  for (const client of CLIENTS) {
+    const path = await whichProgram(client);
+    if (path === undefined) continue;
+    // Homebrew refuses to run as root; the others need to be root.
+    const asRoot = client === "brew" ? [] : await rootPrefix();
+    const name = packages[client];
+    if (asRoot === undefined) throw new InstallError(`run as root: ${client} install ${name}`);
+    const run = async (args: readonly string[]): Promise<Outcome> => {
+      const [program = path, ...rest] = [...asRoot, path, ...args];
+      return runProgram(program, rest);
+    };
+    let result = await run([...INSTALL[client], name]);
+    if (result.code !== 0 && client === "apt-get") {
+      // A fresh machine knows no packages until its lists have been read once.
+      await run(["update"]);
+      result = await run([...INSTALL[client], name]);
+    }
+    if (result.code !== 0) throw failure(`${client} could not install ${name}`, result);
+    return;
+  }
+  throw new InstallError(`none of ${CLIENTS.join(", ")} is here; install ${packages["apt-get"]} yourself`);
+}
+
+const INSTALL: Readonly<Record<PackageClient, readonly string[]>> = {
+  "apt-get": ["-y", "-o", "DPkg::Lock::Timeout=120", "--no-install-recommends", "install"],
+  dnf: ["install", "-y"],
+  apk: ["add", "--no-cache"],
+  brew: ["install"],
+};
+
+/** What to put before a command to run it as root; undefined when that needs a password. */
+async function rootPrefix(): Promise<readonly string[] | undefined> {
+  if (process.getuid?.() === 0) return ["env", "DEBIAN_FRONTEND=noninteractive"];
+  const sudo = await whichProgram("sudo");
+  if (sudo === undefined) return undefined;
+  const { code } = await runProgram(sudo, ["-n", "true"]);
+  return code === 0 ? [sudo, "-n", "env", "DEBIAN_FRONTEND=noninteractive"] : undefined;
+}
+
+/** Builds a Go program into `folder`, which appears complete or not at all. @throws InstallError */
+export async function buildWithGo(source: { module: string; version: string }, folder: string): Promise<void> {
+  const go = await whichProgram("go");
+  if (go === undefined) throw new InstallError(`needs Go, to build ${source.module}@${source.version}`);
+  await mkdir(dirname(folder), { recursive: true });
+  const building = await mkdtemp(`${folder}.building-`);
+  try {
+    const result = await runProgram(go, ["install", "-trimpath", `${source.module}@${source.version}`], {
+      GOBIN: building,
+    });
+    if (result.code !== 0) throw failure(`go could not build ${source.module}@${source.version}`, result);
+    await rename(building, folder);
+  } finally {
+    await rm(building, { recursive: true, force: true });
+  }
+}
+
+const SHOWN_LINES = 5;
+
+function failure(what: string, outcome: Outcome): InstallError {
+  const lines = outcome.output.trimEnd().split("\n").slice(-SHOWN_LINES);
+  return new InstallError(`${what}: ${lines.join(" | ")}`);
+}

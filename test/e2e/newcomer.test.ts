@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+import type { TestContext } from "node:test";
+import { Checkout } from "../support/checkout.ts";
+import { atEnd, temporaryFolder } from "../support/cleanup.ts";
+import { bareRepository, GitUser } from "../support/git-user.ts";
+import { CHECKOUT, cleanEnvironment } from "../support/holdall.ts";
+import { withGitLfs } from "../support/require.ts";
+import { runWell } from "../support/run.ts";
+
+// With the distribution's client only: a newcomer has one client, and the install takes most of the time.
+withGitLfs("git-lfs", "clone, npm ci, npm start, paste the printed lines, push, clone", async (t, gitLfs) => {
+  const folder = join(await temporaryFolder(t, "newcomer"), "holdall");
+  await runWell("git", ["clone", "--quiet", CHECKOUT, folder]);
+  const env = freshEnvironment();
+  await runWell("npm", ["ci", "--prefer-offline"], { cwd: folder, env, timeoutSeconds: 240 });
+  const printed = await npmStart(t, folder, env);
+  const lines = printed.filter((line) => line.startsWith("    git ")).map((line) => line.slice(4));
+  assert.notEqual(lines.length, 0, `nothing to paste in:\n${printed.join("\n")}`);
+
+  const ada = await GitUser.create(t, "ada", gitLfs);
+  const remote = await bareRepository(t);
+  await ada.git(["init", "--quiet", "mine"]);
+  const mine = new Checkout(ada, join(ada.home, "mine"));
+  await runWell("sh", ["-e"], { cwd: mine.folder, env: ada.env, input: lines.join("\n") });
+  await mine.git("remote", "add", "origin", remote);
+  await mine.writeSeeded("a.bin", 1, 5000);
+  await mine.commitAll("First");
+  await mine.push();
+
+  const ben = await GitUser.create(t, "ben", gitLfs);
+  assert.deepEqual(await (await ben.clone(remote)).files(), await mine.files());
+});
+
+/** This process's environment without what `npm test` added to it: a newcomer's node and npm are the machine's. */
+function freshEnvironment(): NodeJS.ProcessEnv {
+  const env = cleanEnvironment();
+  for (const key of Object.keys(env)) {
+    if (
+      /^(npm_(lifecycle|package|command|execpath|node_execpath|config_local_prefix)|INIT_CWD$|NODE_TEST_CONTEXT$)/.test(
+        key,
+      )
+    ) {
+      delete env[key];
+    }
+  }
+  const folders = (env["PATH"] ?? "").split(delimiter).filter((entry) => !entry.includes("node_modules"));
+  return { ...env, PATH: folders.join(delimiter), HOLDALL_LISTEN: "127.0.0.1:0" };
+}
+
+/** Runs `npm start` until the test has ended; returns what it printed until the server was ready. */
+async function npmStart(t: TestContext, folder: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  // A process group of its own, for npm and the server that it starts.
+  const npm = spawn("npm", ["start"], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"], detached: true });
+  const exited = once(npm, "exit");
+  atEnd(t, async () => {
+    if (npm.pid !== undefined && npm.exitCode === null) process.kill(-npm.pid, "SIGTERM");
+    await exited;
+  });
+  const printed: string[] = [];
+  for await (const line of createInterface(npm.stdout)) {
+    printed.push(line);
+    // The lines to paste come after the address; they end with the first line that follows them.
+    if (printed.some((seen) => seen.startsWith("    git ")) && !line.startsWith("    git ")) return printed;
+  }
+  throw new Error(`npm start ended:\n${printed.join("\n")}`);
+}

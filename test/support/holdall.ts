@@ -1,0 +1,11 @@
+import { join } from "node:path";
+
+/** The folder that holds the whole repository. */
+export const CHECKOUT: string = join(import.meta.dirname, "..", "..");
+
+export const HOLDALL_BIN: string = join(CHECKOUT, "packages", "holdall", "bin", "holdall.js");
+
+/** This process's environment without `HOLDALL_*`, which would configure the servers under test. */
+export function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith("HOLDALL_")));
+}
