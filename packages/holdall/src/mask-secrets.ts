@@ -7,7 +7,7 @@ const MASK = "***";
  * @param line JSON text; it stays JSON
  */
 export function maskSecrets(line: string): string {
-  return maskText(line.replace(FIELD, `$1"${MASK}"`));
+  return maskText(line.replace(FIELD, `$1":"${MASK}"`));
 }
 
 /** A URL without tokens in its query, and without a user name and a password. */
@@ -25,9 +25,9 @@ function maskText(text: string): string {
 }
 
 // Each pattern starts with a literal that is rare, and none can backtrack over more than one word.
-/** A JSON member with a string or a list of strings. */
+/** The end of a JSON member's name, and its value: a string or a list of strings. */
 const FIELD =
-  /("[\w-]*(?:authorization|cookie|password|password_?hash|secret|token)":\s*)(?:"(?:[^"\\]|\\.)*"|\[(?:\s*"(?:[^"\\]|\\.)*"\s*,?)*\s*\])/gi;
+  /(authorization|cookie|password|password_?hash|secret|token)":(?:"(?:[^"\\]|\\.)*"|\[(?:"(?:[^"\\]|\\.)*",?)*\])/gi;
 /** `token=…`, also as `access_token=…` and with the name percent-encoded. */
 const QUERY = /([?&;][\w%-]*(?:token|%74oken|secret|password|signature)=)[^&;#\s"'\\]+/gi;
 /** The value of an Authorization header. */

@@ -11,7 +11,7 @@ import { located, readEnvironment, readFlags, type FlagName } from "./text-sourc
 import { readValue } from "./values.ts";
 import { readYaml } from "./yaml-source.ts";
 
-export const DEFAULT_FILE = "holdall.yaml";
+const DEFAULT_FILE = "holdall.yaml";
 
 export interface LoadOptions {
   /** The working folder. */

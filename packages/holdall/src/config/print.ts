@@ -4,7 +4,7 @@ import type { LoadedConfig } from "./load.ts";
 import { formatOrigin } from "./settings.ts";
 
 /** What is shown instead of a secret. */
-export const MASK = "********";
+const MASK = "********";
 
 /** One line of `config print --json`. */
 export interface ShownSetting {

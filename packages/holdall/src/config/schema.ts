@@ -32,7 +32,7 @@ const accessRule = Type.Object(
  * Every key of the configuration, as a file spells it. The order is the order of the documentation. Units after reading:
  * durations are milliseconds, sizes are bytes.
  */
-const configSchema = Type.Object(
+export const configSchema = Type.Object(
   {
     data: text({
       description: "The folder that holds everything Holdall keeps: the database, the secret, and the default store.",
@@ -183,8 +183,6 @@ const configSchema = Type.Object(
 /** The configuration, read and complete. Durations are milliseconds, sizes are bytes, `data` is an absolute path. */
 export type Config = Type.StaticDecode<typeof configSchema>;
 
-export { configSchema };
-
 /** The text that `parseWho` reads as this. */
 export function formatWho(who: Who): string {
   switch (who.kind) {
@@ -198,6 +196,6 @@ export function formatWho(who: Who): string {
 }
 
 /** The text that `parseStoreUrl` reads as this. */
-export function formatStoreUrl(store: StoreUrl): string {
+function formatStoreUrl(store: StoreUrl): string {
   return store.kind === "file" ? pathToFileURL(store.path).href : "memory:";
 }

@@ -7,7 +7,7 @@ import type { Origin, Settings, Source } from "./settings.ts";
 import { fromText, readValue } from "./values.ts";
 
 /** What the command line may set, and the key that it sets. */
-export const FLAGS = {
+const FLAGS = {
   "--data": "data",
   "--listen": "listen",
   "--public-url": "publicUrl",

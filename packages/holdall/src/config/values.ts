@@ -99,18 +99,15 @@ interface Check {
 export function fits(schema: Check, value: unknown): boolean {
   if (schema.anyOf !== undefined) return schema.anyOf.some((alternative) => fits(alternative, value));
   if (schema.enum !== undefined) return schema.enum.includes(value);
-  switch (schema.type) {
-    case "string":
-      if (typeof value !== "string" || value.length < (schema.minLength ?? 0)) return false;
-      return schema.pattern === undefined || new RegExp(schema.pattern).test(value);
-    case "integer":
-      if (typeof value !== "number" || !Number.isInteger(value)) return false;
-      return value >= (schema.minimum ?? -Infinity) && value <= (schema.maximum ?? Infinity);
-    case "boolean":
-      return typeof value === "boolean";
-    default:
-      throw new TypeError(`no values of type ${schema.type}`);
+  if (typeof value === "string") {
+    if (schema.type !== "string" || value.length < (schema.minLength ?? 0)) return false;
+    return schema.pattern === undefined || new RegExp(schema.pattern).test(value);
   }
+  if (typeof value === "number") {
+    if (schema.type !== "integer" || !Number.isInteger(value)) return false;
+    return value >= (schema.minimum ?? -Infinity) && value <= (schema.maximum ?? Infinity);
+  }
+  return schema.type === "boolean" && typeof value === "boolean";
 }
 
 /** The value that a file would have instead of this text. */

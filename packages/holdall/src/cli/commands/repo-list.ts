@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { collect } from "../collect.ts";
 import type { Io } from "../io.ts";
 import { addJsonOption, addWhereOptions, type WhereOptions } from "../options.ts";
 import { formatDate, printJson, printTable } from "../output.ts";
@@ -13,7 +12,7 @@ export function repoList(io: Io): Command {
   return addJsonOption(addWhereOptions(new Command("list").description("List all repositories."))).action(
     async ({ json, ...where }: RepoListOptions) => {
       const repositories = await withData(io, where, { create: false }, (metadata) =>
-        collect(metadata.repositories.list()),
+        Array.fromAsync(metadata.repositories.list()),
       );
       if (json) {
         printJson(io.stdout, { repositories: repositories.map(({ name, createdAt }) => ({ name, createdAt })) });

@@ -1,6 +1,5 @@
 import type { Token } from "@holdall/metadata";
 import { Command } from "commander";
-import { collect } from "../collect.ts";
 import type { Io } from "../io.ts";
 import { addJsonOption, addWhereOptions, type WhereOptions } from "../options.ts";
 import { formatDate, printJson, printTable } from "../output.ts";
@@ -16,7 +15,7 @@ export function tokenList(io: Io): Command {
     .option("--user <name>", "only this user's")
     .action(async ({ json, user, ...where }: TokenListOptions) => {
       const tokens = await withData(io, where, { create: false }, (metadata) =>
-        collect(metadata.tokens.list(user === undefined ? {} : { user })),
+        Array.fromAsync(metadata.tokens.list(user === undefined ? {} : { user })),
       );
       if (json) {
         const shown = tokens.map(({ id, user, right, repositories, note, createdAt, expiresAt }) => ({

@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { collect } from "../collect.ts";
 import type { Io } from "../io.ts";
 import { addJsonOption, addWhereOptions, type WhereOptions } from "../options.ts";
 import { formatDate, printJson, printTable } from "../output.ts";
@@ -12,7 +11,7 @@ interface UserListOptions extends WhereOptions {
 export function userList(io: Io): Command {
   return addJsonOption(addWhereOptions(new Command("list").description("List all users."))).action(
     async ({ json, ...where }: UserListOptions) => {
-      const users = await withData(io, where, { create: false }, (metadata) => collect(metadata.users.list()));
+      const users = await withData(io, where, { create: false }, (metadata) => Array.fromAsync(metadata.users.list()));
       if (json) {
         const shown = users.map(({ name, admin, passwordHash, createdAt }) => ({
           name,
