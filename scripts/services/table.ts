@@ -1,5 +1,5 @@
 /** What the tests and benchmarks need beyond npm packages. A new service is a name and an entry. */
-export type ServiceName = "git" | "git-lfs" | "git-lfs-newest" | "nginx" | "wrk";
+export type ServiceName = "git" | "git-lfs" | "git-lfs-newest" | "nginx" | "wrk" | "curl" | "rudolfs";
 
 export interface Service {
   /** What needs it, for the table that `scripts/services.ts list` prints. */
@@ -64,6 +64,20 @@ export const services: Readonly<Record<ServiceName, Service>> = {
     program: "wrk",
     version: { args: ["-v"], pattern: /^wrk (?:\w+\/)?(\S+)/ },
     source: { kind: "system", packages: everywhere("wrk") },
+    automatic: false,
+  },
+  curl: {
+    purpose: "benchmarks: load",
+    program: "curl",
+    version: { args: ["--version"], pattern: /^curl (\S+)/ },
+    source: { kind: "system", packages: everywhere("curl") },
+    automatic: false,
+  },
+  rudolfs: {
+    purpose: "benchmarks: a peer, where it is here",
+    program: "rudolfs",
+    version: { args: ["--version"], pattern: /^rudolfs (\S+)/ },
+    source: { kind: "given", advice: "build it: cargo install rudolfs" },
     automatic: false,
   },
 };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { FoundService } from "../../scripts/services.ts";
 import { bareRepository, GitUser } from "../support/git-user.ts";
 import { withEachGitLfs } from "../support/require.ts";
@@ -68,7 +69,11 @@ withEachGitLfs("a revoked or expired token is refused, and the command ends", as
   await server.holdall(["token", "revoke", tokens[0]?.id ?? ""]);
   assert.notEqual((await robot.tryClone(remote, { timeoutSeconds: 60 })).code, 0);
 
-  const expired = await server.createToken("ada", "read", "**", ["--expires", "1ms"]);
-  await robot.signIn("ada", expired);
+  const short = await server.createToken("ada", "read", "**", ["--expires", "2s"]);
+  await robot.signIn("ada", short);
+  await robot.clone(remote);
+  const wire = new Wire(server.lfsUrl("team/app"), `ada:${short}`);
+  while ((await wire.batch("download", [])).status === 200) await delay(100);
+  assert.equal((await wire.batch("download", [])).status, 401);
   assert.notEqual((await robot.tryClone(remote, { timeoutSeconds: 60 })).code, 0);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, on, once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -17,6 +17,7 @@ export interface ServerOptions {
 
 const LISTENING = /^Holdall listening on (http:\S+)$/;
 const START_SECONDS = 30;
+const LOG_SECONDS = 10;
 const SHOWN_LOG_LINES = 40;
 
 /** A `holdall serve` of the test's own: a real process on a free port with a data folder in a temporary folder. */
@@ -27,7 +28,8 @@ export class Server {
   readonly #args: readonly string[];
   #process: ChildProcess | undefined;
   #url = "";
-  #log: string[] = [];
+  readonly #log: string[] = [];
+  readonly #lines = new EventEmitter<{ line: [string] }>();
 
   private constructor(folder: string, args: readonly string[]) {
     this.#folder = folder;
@@ -60,9 +62,14 @@ export class Server {
     return this.#url;
   }
 
-  /** All lines written to standard output and standard error so far, over restarts. */
-  get log(): readonly string[] {
-    return this.#log;
+  /** A line that the server has written, or will write, to standard output or standard error. */
+  async logged(isIt: (line: string) => boolean): Promise<string> {
+    const seen = this.#log.find(isIt);
+    if (seen !== undefined) return seen;
+    for await (const [line] of on(this.#lines, "line", { signal: AbortSignal.timeout(LOG_SECONDS * 1000) })) {
+      if (isIt(line as string)) return line as string;
+    }
+    throw new Error("Events do not end by themselves.");
   }
 
   /** The LFS address of a repository as a user may give it. */
@@ -128,7 +135,11 @@ export class Server {
     });
     this.#process = child;
     const { stdout, stderr } = child;
-    createInterface(stderr).on("line", (line) => this.#log.push(line));
+    const note = (line: string): void => {
+      this.#log.push(line);
+      this.#lines.emit("line", line);
+    };
+    createInterface(stderr).on("line", note);
     this.#url = await new Promise<string>((resolve, reject) => {
       const giveUp = (why: string): void => {
         clearTimeout(timer);
@@ -138,7 +149,7 @@ export class Server {
       child.once("error", (error) => giveUp(error.message));
       child.once("close", (code) => giveUp(`ended with exit code ${code}`));
       createInterface(stdout).on("line", (line) => {
-        this.#log.push(line);
+        note(line);
         const url = LISTENING.exec(line)?.[1];
         if (url === undefined) return;
         clearTimeout(timer);

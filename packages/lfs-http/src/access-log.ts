@@ -1,6 +1,9 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
-/** One line for each request, when it is answered. The query is left out: it is where action tokens are. */
+/**
+ * One line for each request, when it is answered or its connection is gone. The query is left out: it is where action
+ * tokens are.
+ */
 export function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
   const url = request.originalUrl;
   const query = url.indexOf("?");
@@ -13,6 +16,6 @@ export function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
       by: request.servedFor,
       ip: request.ip,
     },
-    "answered",
+    reply.raw.writableFinished ? "answered" : "the connection closed before the answer was complete",
   );
 }

@@ -2,6 +2,11 @@ import { IdentityError, type IdentityErrorCode } from "@holdall/identity";
 import { toLfsError, type LfsErrorCode } from "@holdall/lfs-service";
 import { ClientGoneError } from "./receive-body.ts";
 
+/** What a request says beside the API's message, in its headers or in the form of its body, cannot be. */
+export class BadRequestError extends Error {
+  override readonly name = "BadRequestError";
+}
+
 export interface ErrorAnswer {
   readonly status: number;
   /** For the client: complete, and without secrets. */
@@ -38,6 +43,8 @@ export const STATUS_OF: Readonly<Record<LfsErrorCode | Exclude<IdentityErrorCode
 /** Seconds. 429 without it makes clients up to 3.5 crash. */
 const RETRY_AFTER: Readonly<Record<number, number>> = { 429: 1, 503: 10 };
 
+const TOO_LARGE = "the body is larger than the server allows: ask for fewer objects at once (lfs.transfer.batchSize)";
+
 /** What the failure means to the client: the only place that makes statuses of errors. */
 export function answerTo(error: unknown): ErrorAnswer {
   const lfsError = toLfsError(error);
@@ -45,8 +52,9 @@ export function answerTo(error: unknown): ErrorAnswer {
   if (error instanceof IdentityError && error.code !== "invalid") {
     return answer(STATUS_OF[error.code], error.message, error.retryAfter);
   }
-  if (error instanceof ClientGoneError) return answer(400, error.message);
+  if (error instanceof ClientGoneError || error instanceof BadRequestError) return answer(400, error.message);
   if (isFastifyError(error)) {
+    if (error.statusCode === 413) return answer(413, TOO_LARGE);
     // Schemas are checked by Fastify; what they refuse is as invalid as what we refuse.
     return answer(error.validation === undefined ? (error.statusCode ?? 500) : STATUS_OF.invalid, error.message);
   }

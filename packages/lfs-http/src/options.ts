@@ -22,6 +22,8 @@ export interface LfsServerLimits {
   /** A connection on which no byte moves in either direction while a request is under way is cut. */
   readonly idleTimeout: number;
   readonly headersTimeout: number;
+  /** For a body of JSON as a whole, however it trickles; a minute unless given. */
+  readonly jsonBodyTimeout?: number;
   /** Clients keep idle connections for long; the longer the server does too, the rarer it closes one under a request. */
   readonly keepAliveTimeout: number;
   readonly maxConnections?: number;

@@ -24,18 +24,26 @@ export async function* receiveBody(request: IncomingMessage): AsyncGenerator<Uin
 const LINGER_BYTES = 32 * 1024 * 1024;
 const LINGER_MS = 10_000;
 
-/** Reads and forgets what is left of a body that was refused; past the limits the connection is cut. */
-export function discardBody(request: IncomingMessage): void {
-  if (request.complete || request.destroyed) return;
+/**
+ * Reads and forgets what is left of a body that is refused; past the limits the connection is cut. The connection must
+ * stay open until then: closing one while bytes are on their way to it resets it, and a reset overtakes the refusal.
+ * @param o.close ends the connection afterwards
+ */
+export function discardBody(request: IncomingMessage, o: { readonly close: boolean }): void {
+  const { socket } = request;
   let left = LINGER_BYTES;
   const cut = (): void => {
-    request.socket.destroy();
+    socket.destroy();
   };
   const timer = setTimeout(cut, LINGER_MS);
+  socket.once("close", () => clearTimeout(timer));
   request.on("data", (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) cut();
   });
-  request.once("close", () => clearTimeout(timer));
+  request.once("end", () => {
+    clearTimeout(timer);
+    if (o.close) socket.end();
+  });
   request.resume();
 }

@@ -1,36 +1,43 @@
-import type { ServerResponse } from "node:http";
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { FastifyReply } from "fastify";
+
+export interface Head {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  /** Of the body, in bytes. */
+  readonly length: number;
+}
 
 /**
- * Sends a body of known length behind headers that are set already, as fast as the client takes it and no faster: the
- * next piece is asked for when the last has left our hands. Ends quietly when the client goes away. A body that fails
- * after the first byte cuts the connection: only so does the client learn that what it has is not all.
- * @throws what the body throws before the first byte, with nothing sent yet
+ * Answers with a body of known length, as fast as the client takes it and no faster: the next piece is asked for when
+ * the last has left our hands. Ends quietly when the client goes away. A body that fails once the answer has begun cuts
+ * the connection: only so does the client learn that what it has is not all.
+ * @throws what the body throws before its first piece, with nothing sent yet
  */
-export async function sendBody(
-  response: ServerResponse,
-  body: AsyncIterable<Uint8Array>,
-  length: number,
-): Promise<void> {
+export async function sendBody(reply: FastifyReply, head: Head, body: AsyncIterable<Uint8Array>): Promise<void> {
   const pieces = body[Symbol.asyncIterator]();
-  let sent = 0;
   try {
-    for (;;) {
-      const next = await pieces.next();
-      if (next.done === true) break;
-      sent += next.value.length;
-      // Together with the headers, in one write, where there is one piece only.
-      if (sent >= length) {
-        response.end(next.value);
-        return;
+    let next = await pieces.next();
+    reply.hijack();
+    const response = reply.raw;
+    response.writeHead(head.status, head.headers);
+    try {
+      let sent = 0;
+      while (next.done !== true && !response.destroyed) {
+        sent += next.value.length;
+        // Together with the headers, in one write, where there is one piece only.
+        if (sent >= head.length) return void response.end(next.value);
+        if (!response.write(next.value)) await drained(response);
+        next = await pieces.next();
       }
-      if (!response.write(next.value)) await drained(response);
-      if (response.destroyed) return;
+      if (sent < head.length && !response.destroyed) {
+        throw new Error(`the body ended after ${sent} of ${head.length} bytes`);
+      }
+      response.end();
+    } catch (error) {
+      reply.log.error({ err: error }, "an answer was cut short: its bytes could not be read");
+      response.destroy();
     }
-    if (sent < length) throw new Error(`the body ended after ${sent} of ${length} bytes`);
-    response.end();
-  } catch (error) {
-    if (!response.headersSent) throw error;
-    response.destroy(error instanceof Error ? error : new Error(String(error)));
   } finally {
     await pieces.return?.();
   }
@@ -38,6 +45,7 @@ export async function sendBody(
 
 /** Resolves when the response takes more, or when it never will. */
 function drained(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
       response.off("drain", done);

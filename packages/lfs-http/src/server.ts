@@ -1,24 +1,24 @@
-import { LFS_MEDIA_TYPE, type ErrorResponse } from "@holdall/lfs-protocol";
 import { LfsError } from "@holdall/lfs-service";
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { isUtf8 } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { logAnswer } from "./access-log.ts";
+import { answerClientError } from "./client-error.ts";
 import type { RouteContext } from "./context.ts";
-import { answerTo } from "./errors.ts";
+import { answerTo, BadRequestError } from "./errors.ts";
 import type { LfsServerOptions } from "./options.ts";
-import { discardBody } from "./receive-body.ts";
 import { batchRoute } from "./routes/batch.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { lockRoutes, wire } from "./routes/locks.ts";
 import { objectRoutes } from "./routes/objects.ts";
-import { rewriteLfsUrl } from "./urls.ts";
-
-/** What the API means by its statuses; which of our errors is which is in docs/errors.md. */
-const DOCUMENTATION_URL = "https://github.com/git-lfs/git-lfs/blob/main/docs/api/README.md";
+import { sendError } from "./send-error.ts";
+import { isOwnPath, rewriteLfsUrl } from "./urls.ts";
 
 /** A body of JSON is small; whoever takes this long to send one (milliseconds) keeps a place that others need. */
 const JSON_BODY_TIMEOUT = 60_000;
+/** How often the platform looks for requests whose headers are late, in milliseconds. */
+const HEADERS_CHECK_INTERVAL = 5000;
 
 /** An HTTP server that offers Git LFS. */
 export class LfsServer {
@@ -30,7 +30,7 @@ export class LfsServer {
     const publicUrl = o.publicUrl?.replace(/\/$/, "");
     const app = fastify({
       loggerInstance: o.logger,
-      disableRequestLogging: true,
+      logController: new LogController({ disableRequestLogging: true }),
       genReqId: requestIds(),
       rewriteUrl: (request) => rewriteLfsUrl(request.url ?? "/", basePath),
       trustProxy: o.trustedProxies.length === 0 ? false : [...o.trustedProxies],
@@ -42,12 +42,13 @@ export class LfsServer {
       http: {
         maxHeaderSize: o.limits.headerBytes,
         headersTimeout: o.limits.headersTimeout,
-        connectionsCheckingInterval: 5000,
+        connectionsCheckingInterval: Math.min(o.limits.headersTimeout, HEADERS_CHECK_INTERVAL),
       },
       routerOptions: { maxParamLength: o.limits.urlBytes },
       return503OnClosing: false,
       forceCloseConnections: "idle",
       ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+      clientErrorHandler: answerClientError,
       frameworkErrors: (error, request, reply) => {
         void this.#refuse(error, request, reply);
       },
@@ -57,10 +58,9 @@ export class LfsServer {
 
     app.decorateRequest("servedFor", undefined);
     app.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
-    app.setNotFoundHandler((request, reply) => {
-      discardBody(request.raw);
-      return sendError(request, reply, 404, "there is nothing at this URL: is it that of a repository?");
-    });
+    app.setNotFoundHandler((request, reply) =>
+      sendError(request, reply, 404, "there is nothing at this URL: is it that of a repository?"),
+    );
     this.#addHooks(o.limits);
     acceptJson(app);
 
@@ -104,64 +104,60 @@ export class LfsServer {
 
   #addHooks(limits: LfsServerOptions["limits"]): void {
     this.#app.addHook("onRequest", async (request, reply) => {
-      if ((request.raw.url?.length ?? 0) > limits.urlBytes) {
-        discardBody(request.raw);
+      reply.raw.once("close", () => {
+        logAnswer(request, reply);
+        if (this.#draining) setImmediate(() => this.#app.server.closeIdleConnections());
+      });
+      if (request.originalUrl.length > limits.urlBytes) {
         return await sendError(request, reply, 414, `the URL is longer than ${limits.urlBytes} bytes`);
       }
-      if (this.#draining && !request.url.startsWith("/readyz")) {
-        discardBody(request.raw);
+      if (this.#draining && !isOwnPath(request.url)) {
         reply.headers({ "Retry-After": 1, Connection: "close" });
         return await sendError(request, reply, 429, "the server is shutting down: try again");
       }
       return undefined;
     });
 
+    // Only a POST has a body of JSON, and only a PUT may take its time.
     this.#app.addHook("preParsing", (request, _reply, payload, done) => {
-      if (request.method !== "PUT" && request.raw.headers["content-length"] !== "0") {
-        const timer = setTimeout(() => request.raw.socket.destroy(), JSON_BODY_TIMEOUT);
+      if (request.method === "POST") {
+        const timer = setTimeout(() => {
+          if (!request.raw.complete) request.raw.socket.destroy();
+        }, limits.jsonBodyTimeout ?? JSON_BODY_TIMEOUT);
         payload.once("close", () => clearTimeout(timer));
         payload.once("end", () => clearTimeout(timer));
       }
       done(null, payload);
-    });
-
-    this.#app.addHook("onResponse", (request, reply, done) => {
-      logAnswer(request, reply);
-      if (this.#draining) setImmediate(() => this.#app.server.closeIdleConnections());
-      done();
     });
   }
 
   #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const { status, message, retryAfter, ours } = answerTo(error);
     if (ours) request.log.error({ err: error }, message);
-    discardBody(request.raw);
     if (retryAfter !== undefined) reply.header("Retry-After", retryAfter);
     const hidden = status === 422 && request.routeOptions.config.never422 === true;
     return sendError(request, reply, hidden ? 400 : status, message, lockOf(error));
   }
 }
 
-function sendError(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  status: number,
-  message: string,
-  extra: object = {},
-): FastifyReply {
-  const body: ErrorResponse = { message, request_id: request.id, documentation_url: DOCUMENTATION_URL };
-  // Not WWW-Authenticate, at which a browser opens a dialogue.
-  if (status === 401) reply.header("LFS-Authenticate", 'Basic realm="Git LFS"');
-  return reply
-    .code(status)
-    .type(LFS_MEDIA_TYPE)
-    .send(JSON.stringify({ ...extra, ...body }));
-}
-
 /** Clients differ in the type that they call JSON, and some name none. */
 function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "string" }, app.getDefaultJsonParser("remove", "remove"));
+  app.addContentTypeParser("*", { parseAs: "buffer" }, async (_request: FastifyRequest, body: Buffer) =>
+    parseJson(body),
+  );
+}
+
+/** Members called `__proto__` do no harm: what comes of this is read by names, and never merged into anything. */
+function parseJson(body: Buffer): unknown {
+  if (body.length === 0) throw new BadRequestError("the request has no body, where one of JSON is needed");
+  // Decoding would put other characters in the place of what is no UTF-8, and an oid must come back as it was sent.
+  if (!isUtf8(body)) throw new BadRequestError("the body is not UTF-8");
+  try {
+    return JSON.parse(body.toString());
+  } catch (cause) {
+    throw new BadRequestError("the body is not valid JSON", { cause });
+  }
 }
 
 /** Short, unique over restarts and processes, and in the order of arrival within one. */

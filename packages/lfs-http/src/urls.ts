@@ -1,5 +1,6 @@
 import { parseRepositoryName, type RepositoryName } from "@holdall/lfs-protocol";
 import type { FastifyRequest } from "fastify";
+import { BadRequestError } from "./errors.ts";
 
 /** Below this stand the routes as Fastify knows them; no URL of a client gets there but through {@link rewriteLfsUrl}. */
 const INTERNAL = "/-/lfs";
@@ -14,13 +15,17 @@ const LFS_PATH =
 /** Paths that are not below a repository. */
 const OWN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
+/** The scheme and host of a request target in absolute form, which servers must take (RFC 9112, section 3.2.2). */
+const ORIGIN = /^https?:\/\/[^/?#]*(?=\/)/i;
+
 /**
  * Turns the path of a request, with any number of segments before the part that the API names, into one with a single
  * parameter for the repository, which a router can take. It is text to text: nothing is decoded here and nothing is
  * decided, and what is no path of the API becomes a path that no route has.
  * @param basePath of the public URL, as `/lfs`; dropped where a proxy has left it. Empty when there is none.
  */
-export function rewriteLfsUrl(url: string, basePath: string): string {
+export function rewriteLfsUrl(target: string, basePath: string): string {
+  const url = target.replace(ORIGIN, "");
   const queryAt = url.indexOf("?");
   const path = queryAt < 0 ? url : url.slice(0, queryAt);
   const query = queryAt < 0 ? "" : url.slice(queryAt);
@@ -29,6 +34,11 @@ export function rewriteLfsUrl(url: string, basePath: string): string {
   const groups = LFS_PATH.exec(local)?.groups;
   if (groups?.["repository"] === undefined || groups["call"] === undefined) return "/-/nothing-here";
   return `${INTERNAL}/${encodeURIComponent(groups["repository"])}/${groups["call"]}${query}`;
+}
+
+/** Whether a path, as {@link rewriteLfsUrl} makes them, is about the server itself. */
+export function isOwnPath(url: string): boolean {
+  return OWN_PATHS.has(url.replace(/\?.*/, ""));
 }
 
 /** The route pattern of an API call, as {@link rewriteLfsUrl} makes its paths. */
@@ -51,6 +61,8 @@ export function repositoryFromPath(path: string): RepositoryName | undefined {
 }
 
 function decodeOnce(text: string): string | undefined {
+  // No URL has a bare character outside ASCII; Node takes each of its bytes for one of ISO 8859-1.
+  if (/[^\u0021-\u007e]/.test(text)) return undefined;
   if (!text.includes("%")) return text;
   try {
     return decodeURIComponent(text);
@@ -62,13 +74,27 @@ function decodeOnce(text: string): string | undefined {
 
 /**
  * Where clients reach the repository: below the public URL if one is configured, otherwise below the host that the
- * request names (through a trusted proxy, that the proxy says it was asked for).
+ * request names (through a trusted proxy, that the proxy says it was asked for). In the form with `.git/info/lfs`, which
+ * leads back to the same repository whatever its name is, and which proxies that tell LFS from Git by the path know.
+ * @throws BadRequestError when the request names no host
  */
 export function repositoryUrl(
   publicUrl: string | undefined,
   request: FastifyRequest,
   repository: RepositoryName,
 ): string {
-  const base = publicUrl ?? `${request.protocol}://${request.host}`;
-  return `${base}/${repository.split("/").map(encodeURIComponent).join("/")}`;
+  const base = publicUrl ?? originOf(request);
+  return `${base}/${repository.split("/").map(encodeURIComponent).join("/")}.git/info/lfs`;
+}
+
+/** `http` or `https`, a name or an address, and a port. */
+const SAFE_ORIGIN = /^https?:\/\/(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+
+function originOf(request: FastifyRequest): string {
+  const origin = `${request.protocol}://${request.host}`;
+  if (SAFE_ORIGIN.test(origin)) return origin;
+  throw new BadRequestError(
+    "the Host header (or X-Forwarded-Host or -Proto) does not say by which address the server is reached: " +
+      "use a URL with a plain host name, or let the server's operator set publicUrl",
+  );
 }

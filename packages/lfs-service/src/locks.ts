@@ -113,6 +113,7 @@ function checkPath(path: string): void {
   const wrong =
     path === "" ||
     Buffer.byteLength(path) > MAX_PATH_BYTES ||
+    !path.isWellFormed() ||
     // A line break cannot be said in the SSH protocol, and NUL in no file system.
     /[\0\n\r]/.test(path) ||
     path.split("/").some((segment) => segment === "" || segment === "." || segment === "..");

@@ -27,10 +27,16 @@ export function parseStoreUrl(text: string): StoreUrl {
     );
   }
   try {
-    return { kind: "file", path: fileURLToPath(url) };
+    const path = fileURLToPath(url);
+    if (!path.includes("\0")) return { kind: "file", path };
   } catch (cause) {
-    throw new StorageError("invalid", `${JSON.stringify(text)} does not name a path on this machine`, { cause });
+    throw noPath(text, { cause });
   }
+  throw noPath(text);
+}
+
+function noPath(text: string, options?: ErrorOptions): StorageError {
+  return new StorageError("invalid", `${JSON.stringify(text)} does not name a path on this machine`, options);
 }
 
 /** The URL of a folder. */

@@ -98,7 +98,7 @@ function nextCursor({ nextCursor: next }: { readonly nextCursor?: string }): { n
 }
 
 function filterOf({ path, id, cursor, limit }: ListLocksQuery): LockFilter {
-  if (limit && !/^\d{1,9}$/.test(limit)) throw new LfsError("invalid", "limit is not a whole number");
+  if (limit && !/^\d+$/.test(limit)) throw new LfsError("invalid", "limit is not a whole number");
   return {
     ...(path ? { path } : {}),
     ...(id ? { id } : {}),

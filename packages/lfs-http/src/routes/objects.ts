@@ -1,12 +1,13 @@
 import { ANONYMOUS } from "@holdall/identity";
 import { LFS_MEDIA_TYPE, OBJECT_MEDIA_TYPE, parseOid, VerifyRequest } from "@holdall/lfs-protocol";
-import { LfsError, type DownloadGrant } from "@holdall/lfs-service";
+import { LfsError } from "@holdall/lfs-service";
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import { objectOf, principalOf, repositoryOf, type RouteContext } from "../context.ts";
-import { parseRange, type Span } from "../range-header.ts";
+import { parseRange } from "../range-header.ts";
 import { receiveBody } from "../receive-body.ts";
 import { sendBody } from "../send-body.ts";
+import { sendError } from "../send-error.ts";
 import { route } from "../urls.ts";
 
 const Params = Type.Object({ repository: Type.String(), oid: Type.String() });
@@ -44,26 +45,26 @@ export const objectRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, co
         "X-Content-Type-Options": "nosniff",
       };
       if (known !== undefined && matches(known, etag)) return await reply.code(304).headers(headers).send();
-      // A range of another version is of no use: then the whole.
-      const range = ifRange === undefined || ifRange === etag ? parseRange(rangeHeader, grant.size) : undefined;
+      const head = request.method === "HEAD";
+      // Ranges are for GET (RFC 9110, section 14.2), and one of another version is of no use: then the whole.
+      const ranged = !head && (ifRange === undefined || ifRange === etag);
+      const range = ranged ? parseRange(rangeHeader, grant.size) : undefined;
       if (range === "unsatisfiable") {
-        reply.code(416).header("Content-Range", `bytes */${grant.size}`).type(LFS_MEDIA_TYPE);
-        return await reply.send(
-          JSON.stringify({ message: `the object has ${grant.size} bytes`, request_id: request.id }),
-        );
+        reply.header("Content-Range", `bytes */${grant.size}`);
+        return await sendError(request, reply, 416, `the object has ${grant.size} bytes: ask for some of those`);
       }
-      headers["Content-Length"] = length(grant, range);
+      const length = range === undefined ? grant.size : range.end - range.start + 1;
+      headers["Content-Length"] = length;
       if (range !== undefined) headers["Content-Range"] = `bytes ${range.start}-${range.end}/${grant.size}`;
 
-      const head = request.method === "HEAD";
-      const body = head
-        ? await transfers.inspect(grant)
-        : await transfers.download(grant, range === undefined ? {} : { range });
-      reply.hijack();
-      const status = range === undefined ? 200 : 206;
-      reply.raw.writeHead(status, headers);
-      if (body === undefined) reply.raw.end();
-      else await sendBody(reply.raw, body, length(grant, range));
+      if (head) {
+        await transfers.inspect(grant);
+        reply.hijack();
+        reply.raw.writeHead(200, headers).end();
+        return reply;
+      }
+      const body = await transfers.download(grant, range === undefined ? {} : { range });
+      await sendBody(reply, { status: range === undefined ? 200 : 206, headers, length }, body);
       return reply;
     },
   });
@@ -110,10 +111,6 @@ export const objectRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, co
   });
   done();
 };
-
-function length(grant: DownloadGrant, range: Span | undefined): number {
-  return range === undefined ? grant.size : range.end - range.start + 1;
-}
 
 function matches(ifNoneMatch: string, etag: string): boolean {
   return ifNoneMatch

@@ -20,8 +20,11 @@ export class Statements {
 
   run({ sql, parameters }: Statement): Result {
     const { statement, answersWithRows } = this.#prepared.get(sql) ?? this.#prepare(sql);
-    // `node:sqlite` itself refuses what it cannot bind.
+    // `node:sqlite` refuses what it cannot bind, but takes an object in the first place for named values.
     const values = parameters as readonly SQLInputValue[];
+    if (typeof values[0] === "object" && values[0] !== null && !ArrayBuffer.isView(values[0])) {
+      throw new TypeError("an object cannot be bound to an SQLite parameter");
+    }
     if (answersWithRows) return { rows: statement.all(...values), changes: undefined };
     return { rows: [], changes: Number(statement.run(...values).changes) };
   }

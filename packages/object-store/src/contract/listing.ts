@@ -59,10 +59,10 @@ export const listingTests: readonly ContractTest[] = [
           const sorted = names.toSorted(byBytes);
           assert.deepEqual(await listKeys(store), sorted);
           const chosen = names[which % names.length] ?? "";
-          const prefix = [...chosen].slice(0, prefixLength).join("");
+          const prefix = Array.from(chosen).slice(0, prefixLength).join("");
           const below = sorted.filter((name) => name.startsWith(prefix));
           assert.deepEqual(await listKeys(store, prefix), below);
-          for (const after of [chosen, [...chosen].slice(0, afterLength).join(""), `${chosen}/`]) {
+          for (const after of [chosen, Array.from(chosen).slice(0, afterLength).join(""), `${chosen}/`]) {
             const later = below.filter((name) => byBytes(name, after) > 0);
             assert.deepEqual(await listKeys(store, prefix, after), later);
           }

@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { atLeast, type Bench } from "./support/bench.ts";
+import { putFile } from "./support/curl.ts";
+import { COPY, copyFloors } from "./support/floors.ts";
+import { ONE_PROCESS } from "./support/holdall.ts";
+import { actionFor, type ObjectName } from "./support/lfs-api.ts";
+import { markdownTable } from "./support/markdown.ts";
+import { GiB, LargeFile, MiB } from "./support/objects.ts";
+import { type Contestant, named, ratio, ratioTo, seriesColumns, takeTurns } from "./support/series.ts";
+
+export const largeUpload: Bench = {
+  name: "large-upload",
+  title: "One object of 1 GiB up",
+  about: `\`curl\` sends 1 GiB that does not compress, another object each round, and waits for the answer, which Holdall gives when
+the object is hashed and on the disk. The floor is one process that copies the same file on the same disk: it reads 4 MiB,
+hashes, writes, and ends with fdatasync; \`dd\` does the same without hashing. Peers may answer before anything is on the disk.`,
+
+  async run(stage, peers) {
+    const folder = await stage.folder("source");
+    const file = await LargeFile.create(join(folder, "source"), stage.quick ? 64 * MiB : GiB);
+    let object: ObjectName = await file.becomeAnother();
+
+    const [floor, ...floors] = copyFloors(stage, file, folder);
+    const contestants: Contestant[] = [
+      {
+        ...floor,
+        async run(round) {
+          object = await file.becomeAnother();
+          return floor.run(round);
+        },
+      },
+      ...floors,
+    ];
+    for (const contender of [ONE_PROCESS, ...peers]) {
+      const { process, lfsUrl } = await contender.start(stage);
+      contestants.push({
+        name: contender.name,
+        async run() {
+          const action = await actionFor(lfsUrl, "upload", object);
+          await stage.settle();
+          return process.under(() => putFile(stage, action, file.path, file.size));
+        },
+      });
+    }
+
+    const series = await takeTurns(contestants, stage.rounds, stage.say);
+    const copy = named(series, COPY);
+    const reached = ratioTo(named(series, ONE_PROCESS.name), copy);
+    return {
+      aims: [atLeast("of the floor", 0.8, reached, ratio)],
+      tables: [markdownTable(series, seriesColumns(series, "MB/s", copy))],
+    };
+  },
+};

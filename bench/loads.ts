@@ -1,0 +1,11 @@
+import { batches } from "./batches.bench.ts";
+import { client } from "./client.bench.ts";
+import { largeDownload } from "./large-download.bench.ts";
+import { largeUpload } from "./large-upload.bench.ts";
+import { memory } from "./memory.bench.ts";
+import { smallDownloads } from "./small-downloads.bench.ts";
+import { start } from "./start.bench.ts";
+import type { Bench } from "./support/bench.ts";
+
+/** All loads, in the order of the page. */
+export const loads: readonly Bench[] = [largeUpload, largeDownload, smallDownloads, batches, client, memory, start];

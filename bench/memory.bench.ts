@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { seededBytes } from "../test/support/content.ts";
+import { below, type Bench } from "./support/bench.ts";
+import { putFile } from "./support/curl.ts";
+import { ONE_PROCESS, startHoldall } from "./support/holdall.ts";
+import { putParts, readSlowly } from "./support/http-bodies.ts";
+import { actionFor, batch } from "./support/lfs-api.ts";
+import { markdownTable } from "./support/markdown.ts";
+import { GiB, LargeFile, MiB } from "./support/objects.ts";
+import { mebibytes, type Sample, seriesColumns } from "./support/series.ts";
+import type { Stage } from "./support/stage.ts";
+
+const LIMIT = 250 * MiB;
+
+export const memory: Bench = {
+  name: "memory",
+  title: "Peak memory",
+  about: `64 uploads of 64 MiB at once; then, by a new process, 16 downloads of 2 GiB at once, whose readers take some 6 MB a second each for
+20 seconds, and the rest as fast as it comes. The peak is the highest resident memory of the server since it started
+(VmHWM), which counts Node itself.`,
+
+  async run(stage) {
+    const uploads = { name: "uploads", samples: [await uploadsAtOnce(stage)] };
+    stage.say(`uploads: ${mebibytes(peak(uploads.samples))} MiB`);
+    const downloads = { name: "downloads, slow readers", samples: [await slowReaders(stage)] };
+    stage.say(`downloads: ${mebibytes(peak(downloads.samples))} MiB`);
+    const series = [uploads, downloads];
+    return {
+      aims: series.map(({ name, samples }) => below(`${name}, MiB`, LIMIT, peak(samples), mebibytes)),
+      tables: [markdownTable(series, seriesColumns(series, "MB/s, all together"))],
+    };
+  },
+};
+
+function peak(samples: readonly Sample[]): number {
+  return Math.max(...samples.map(({ peakBytes }) => peakBytes ?? Number.POSITIVE_INFINITY));
+}
+
+async function uploadsAtOnce(stage: Stage): Promise<Sample> {
+  const [count, size] = stage.quick ? [64, 8 * MiB] : [64, 64 * MiB];
+  const { process, lfsUrl } = await ONE_PROCESS.start(stage);
+  // Different objects that share all but their last byte.
+  const start = seededBytes(size, size - 1);
+  const hash = createHash("sha256").update(start);
+  const objects = Array.from({ length: count }, (_, index) => {
+    const tail = Uint8Array.of(index);
+    return { oid: hash.copy().update(tail).digest("hex"), size, tail };
+  });
+  const actions = await batch(lfsUrl, "upload", objects);
+  const sample = await process.under(async () => {
+    const rate = await totalRate(objects, async ({ oid, tail }) => {
+      const upload = actions.get(oid)?.upload;
+      if (upload === undefined) throw new Error(`${lfsUrl} offers no upload of ${oid}`);
+      await putParts(upload, [start, tail]);
+      return size;
+    });
+    return { value: rate };
+  });
+  await process.stop();
+  return sample;
+}
+
+async function slowReaders(stage: Stage): Promise<Sample> {
+  const [count, size, seconds] = stage.quick ? [16, 256 * MiB, 3] : [16, 2 * GiB, 20];
+  const folder = await stage.folder("holdall");
+  const file = await LargeFile.create(join(folder, "source"), size);
+  const object = await file.becomeAnother();
+  const before = await startHoldall(stage, folder);
+  await putFile(stage, await actionFor(before.lfsUrl, "upload", object), file.path, size);
+  await before.process.stop();
+  await rm(file.path);
+
+  const { process, lfsUrl } = await startHoldall(stage, folder);
+  const download = await actionFor(lfsUrl, "download", object);
+  const sample = await process.under(async () => {
+    const rate = await totalRate(Array.from({ length: count }), async () => {
+      await readSlowly(download, size, seconds);
+      return size;
+    });
+    return { value: rate };
+  });
+  await process.stop();
+  return sample;
+}
+
+/** Does all transfers at once. @param transfer returns its bytes. @returns megabytes (10⁶) a second of all together */
+async function totalRate<T>(items: readonly T[], transfer: (item: T) => Promise<number>): Promise<number> {
+  const started = performance.now();
+  const sizes = await Promise.all(items.map(transfer));
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  return bytes / 1e6 / ((performance.now() - started) / 1000);
+}

@@ -1,0 +1,25 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { LargeFile } from "./objects.ts";
+import type { Contestant } from "./series.ts";
+import type { Stage } from "./stage.ts";
+
+export const COPY = "copy, SHA-256, fdatasync";
+export const DD = "dd conv=fdatasync, not hashed";
+
+const COPY_PROGRAM = join(import.meta.dirname, "copy-floor.ts");
+
+/** The floors of an upload: the same file, copied on the same disk. In megabytes (10⁶) a second. */
+export function copyFloors(stage: Stage, file: LargeFile, folder: string): readonly [Contestant, Contestant] {
+  const target = join(folder, "copy");
+  const rate = async (program: string, args: readonly string[], printed: boolean): ReturnType<Contestant["run"]> => {
+    await stage.settle();
+    const { stdout, seconds, cpuSeconds } = await stage.run(program, args);
+    await rm(target);
+    return { value: file.size / 1e6 / (printed ? Number(stdout) : seconds), serverCpu: cpuSeconds };
+  };
+  return [
+    { name: COPY, run: () => rate(process.execPath, [COPY_PROGRAM, file.path, target], true) },
+    { name: DD, run: () => rate("dd", [`if=${file.path}`, `of=${target}`, "bs=4M", "conv=fdatasync"], false) },
+  ];
+}

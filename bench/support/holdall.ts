@@ -1,0 +1,32 @@
+import { join } from "node:path";
+import { cleanEnvironment, HOLDALL_BIN } from "../../test/support/holdall.ts";
+import { type Contender, type LfsServer, REPOSITORY } from "./lfs-server.ts";
+import { ServerProcess } from "./server-process.ts";
+import type { Stage } from "./stage.ts";
+
+export const ONE_PROCESS: Contender = {
+  name: "Holdall, one process",
+  start: async (stage) => startHoldall(stage, await stage.folder("holdall")),
+};
+
+export const TWO_WORKERS: Contender = {
+  name: "Holdall, two workers",
+  start: async (stage) => startHoldall(stage, await stage.folder("holdall"), 2),
+};
+
+/** Starts `holdall serve` as a user would, with its data below the folder, new or from before. */
+export async function startHoldall(stage: Stage, folder: string, workers: 1 | 2 = 1): Promise<LfsServer> {
+  const server = await ServerProcess.start(stage, {
+    name: workers === 1 ? ONE_PROCESS.name : TWO_WORKERS.name,
+    program: process.execPath,
+    args: [HOLDALL_BIN, "serve", "--data", dataFolder(folder), "--listen", "127.0.0.1:0", "--workers", `${workers}`],
+    env: cleanEnvironment(),
+    folder,
+    ready: { line: /^Holdall listening on (http:\S+)$/ },
+  });
+  return { process: server, lfsUrl: `${server.origin}/${REPOSITORY}` };
+}
+
+export function dataFolder(folder: string): string {
+  return join(folder, "data");
+}

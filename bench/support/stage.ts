@@ -1,0 +1,77 @@
+import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findService, type FoundService, type ServiceName } from "../../scripts/services.ts";
+import { runTimed, type Timed, type TimedOptions } from "./timed-program.ts";
+
+/** The programs that the loads cannot do without. */
+const NEEDED = ["git", "git-lfs", "nginx", "wrk", "curl"] as const satisfies readonly ServiceName[];
+
+export type Programs = Readonly<Record<(typeof NEEDED)[number], FoundService>>;
+
+/** @throws Error that names all that are missing, and what to do */
+export async function findPrograms(): Promise<Programs> {
+  const found: [string, FoundService][] = [];
+  const missing: string[] = [];
+  for (const name of NEEDED) {
+    const service = await findService(name);
+    if ("missing" in service) missing.push(`${name}: ${service.missing}`);
+    else found.push([name, service]);
+  }
+  if (missing.length > 0) throw new Error(["The benchmarks need programs that are not here.", ...missing].join("\n"));
+  return Object.fromEntries(found) as Programs;
+}
+
+/** Where one load is played: the programs, a place for files, and all that has to go afterwards. */
+export class Stage implements AsyncDisposable {
+  readonly programs: Programs;
+  /** Small sizes and few rounds, to see whether a load works; its numbers mean little. */
+  readonly quick: boolean;
+  readonly rounds: number;
+  readonly #say: (text: string) => void;
+  readonly #abort = new AbortController();
+  readonly #resources = new AsyncDisposableStack();
+
+  constructor(o: { programs: Programs; quick: boolean; say: (text: string) => void }) {
+    this.programs = o.programs;
+    this.quick = o.quick;
+    this.rounds = o.quick ? 2 : 5;
+    this.#say = o.say;
+  }
+
+  /** Tells whoever waits how far it is. */
+  readonly say = (text: string): void => this.#say(text);
+
+  /** How long a load of requests goes on each time, in seconds. */
+  get seconds(): number {
+    return this.quick ? 2 : 8;
+  }
+
+  /** A new empty folder among the system's temporary files. */
+  async folder(name: string): Promise<string> {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), `holdall-bench-${name}-`)));
+    // A program that was stopped half-way may still be writing: removal is tried again.
+    this.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+    return folder;
+  }
+
+  /** Does this in the end, last in, first out. */
+  defer(work: () => void | Promise<void>): void {
+    this.#resources.defer(work);
+  }
+
+  /** Runs a program to its end. @throws Error with its output unless it exits with 0 */
+  run(program: string, args: readonly string[], o: TimedOptions = {}): Promise<Timed> {
+    return runTimed(program, args, { ...o, signal: this.#abort.signal });
+  }
+
+  /** Has the system write what it still holds back, so that no run pays for what came before it. */
+  async settle(): Promise<void> {
+    await this.run("sync", []);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+    await this.#resources.disposeAsync();
+  }
+}

@@ -1,0 +1,55 @@
+import { Agent, request, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import { once } from "node:events";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface Call {
+  readonly port: number;
+  readonly method: string;
+  /** Sent as it is, unlike with `fetch`, which tidies it up first. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly body?: string | Uint8Array;
+}
+
+/** Keeps connections for the next call, as clients do. */
+const agent = new Agent({ keepAlive: true });
+
+/** One request and its whole answer. */
+export async function send(call: Call): Promise<Answer> {
+  const outgoing = open(call);
+  outgoing.end(call.body);
+  return await answerTo(outgoing);
+}
+
+/** Begins a request; the body is the caller's to write and to end. */
+export function open({ port, method, path, headers, body }: Call): ClientRequest {
+  return request({
+    agent,
+    host: "127.0.0.1",
+    port,
+    method,
+    path,
+    headers: {
+      ...(body === undefined ? {} : { "Content-Length": String(Buffer.byteLength(body)) }),
+      ...headers,
+    },
+  });
+}
+
+/** The head of the answer, its body still to be read. @throws the error that broke the connection before */
+export async function headOf(outgoing: ClientRequest): Promise<IncomingMessage> {
+  const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
+  return incoming;
+}
+
+/** @throws the error that broke the connection before the answer was complete */
+export async function answerTo(outgoing: ClientRequest): Promise<Answer> {
+  const incoming = await headOf(outgoing);
+  const body = Buffer.concat(await incoming.toArray());
+  return { status: incoming.statusCode ?? 0, headers: incoming.headers, body };
+}

@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { Access, ActionTokens, Authenticator, parsePattern, parseWho, type AccessRule } from "@holdall/identity";
+import { LfsServer, type LfsServerLimits } from "@holdall/lfs-http";
+import type { Layout } from "@holdall/lfs-protocol";
+import { LfsService, type LfsEvent } from "@holdall/lfs-service";
+import { openSqlite, type Metadata, type Right } from "@holdall/metadata";
+import { FsStore, MemoryStore, VerifyLayer, type ObjectStore } from "@holdall/object-store";
+import { pino } from "pino";
+import { LfsUser } from "./lfs-user.ts";
+
+/** Who (as a configuration spells it), which repositories, which right. */
+export type Rule = readonly [who: string, repositories: string, right: Right];
+
+export interface WireServerOptions {
+  /** Anyone may write everywhere unless given. */
+  readonly rules?: readonly Rule[];
+  /** Users by name, each with {@link passwordOf}; those named here may do everything. */
+  readonly users?: readonly string[];
+  readonly admins?: readonly string[];
+  readonly limits?: Partial<LfsServerLimits>;
+  /** Where objects go; `fs` is a folder of the server's own. Memory unless given. */
+  readonly store?: ObjectStore | "fs";
+  /** Around the store, below the check of digests. */
+  readonly layer?: (store: ObjectStore) => ObjectStore;
+  readonly layout?: Layout;
+  readonly publicUrl?: string;
+  readonly trustedProxies?: readonly string[];
+  readonly createRepositories?: boolean;
+  readonly maxBatchObjects?: number;
+}
+
+const LIMITS: LfsServerLimits = {
+  jsonBody: 4 * 1024 * 1024,
+  headerBytes: 16 * 1024,
+  urlBytes: 8 * 1024,
+  idleTimeout: 120_000,
+  headersTimeout: 30_000,
+  keepAliveTimeout: 75_000,
+};
+
+/** Long enough that no test waits for it, whole seconds as in an answer. */
+const ACTION_LIFETIME = 3600;
+
+/** The server below the real client: every part is the real one, in this process, on a free port. */
+export class WireServer implements AsyncDisposable {
+  readonly server: LfsServer;
+  readonly port: number;
+  /** What has been stored, without the layers around it. */
+  readonly store: ObjectStore;
+  readonly metadata: Metadata;
+  readonly actionTokens: ActionTokens;
+  readonly events: readonly LfsEvent[];
+  /** Lines of JSON. */
+  readonly log: readonly string[];
+  /** Everything that this server has on disk is in here. */
+  readonly folder: string;
+
+  private constructor(o: {
+    server: LfsServer;
+    port: number;
+    store: ObjectStore;
+    metadata: Metadata;
+    actionTokens: ActionTokens;
+    events: readonly LfsEvent[];
+    log: readonly string[];
+    folder: string;
+  }) {
+    this.server = o.server;
+    this.port = o.port;
+    this.store = o.store;
+    this.metadata = o.metadata;
+    this.actionTokens = o.actionTokens;
+    this.events = o.events;
+    this.log = o.log;
+    this.folder = o.folder;
+  }
+
+  static async start(o: WireServerOptions = {}): Promise<WireServer> {
+    const folder = await mkdtemp(join(tmpdir(), "holdall-wire-"));
+    const metadata = await openSqlite({ file: join(folder, "holdall.db") });
+    for (const name of o.users ?? []) await metadata.users.add({ name, passwordHash: passwordOf(name), admin: false });
+    for (const name of o.admins ?? []) await metadata.users.add({ name, passwordHash: passwordOf(name), admin: true });
+
+    const store = o.store === "fs" ? new FsStore(join(folder, "objects")) : (o.store ?? new MemoryStore());
+    const actionTokens = new ActionTokens({ secret: randomBytes(32) });
+    const events: LfsEvent[] = [];
+    const log: string[] = [];
+    const service = new LfsService({
+      store: new VerifyLayer(o.layer === undefined ? store : o.layer(store)),
+      layout: o.layout ?? "shared",
+      metadata,
+      access: new Access((o.rules ?? [["anyone", "**", "write"]]).map(accessRule)),
+      actionTokens,
+      createRepositories: o.createRepositories ?? true,
+      actionLifetime: ACTION_LIFETIME,
+      maxBatchObjects: o.maxBatchObjects ?? 1000,
+      onEvent: (event) => events.push(event),
+    });
+    const server = new LfsServer({
+      service,
+      // The hashing of passwords has its own tests; here it would only be slow.
+      authenticator: new Authenticator({
+        users: metadata.users,
+        tokens: metadata.tokens,
+        checkPassword: async (password, stored) => password === stored,
+      }),
+      logger: pino({ level: "trace" }, linesInto(log)),
+      limits: { ...LIMITS, ...o.limits },
+      trustedProxies: o.trustedProxies ?? [],
+      ...(o.publicUrl === undefined ? {} : { publicUrl: o.publicUrl }),
+    });
+    const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
+    return new WireServer({ server, port, store, metadata, actionTokens, events, log, folder });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Someone at a client; nobody in particular without a name. */
+  as(name?: string): LfsUser {
+    return new LfsUser(this.port, name === undefined ? undefined : `${name}:${passwordOf(name)}`);
+  }
+
+  /** The keys of all that is stored. */
+  async stored(): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { key } of this.store.list("")) keys.push(key);
+    return keys;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.drain(0);
+    await this.metadata.close();
+    await this.store.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+export function passwordOf(name: string): string {
+  return `password of ${name}`;
+}
+
+function accessRule([who, repositories, right]: Rule): AccessRule {
+  return { who: parseWho(who), repositories: parsePattern(repositories), right };
+}
+
+function linesInto(lines: string[]): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString());
+      done();
+    },
+  });
+}
