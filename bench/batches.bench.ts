@@ -6,7 +6,7 @@ import { markdownTable } from "./support/markdown.ts";
 import { KiB, type SmallObject, smallObjects } from "./support/objects.ts";
 import { type Contestant, named, number, seriesColumns, takeTurns, valuesOf } from "./support/series.ts";
 import { median } from "./support/statistics.ts";
-import { requestsPerSecond } from "./support/wrk.ts";
+import { requestsPerSecond, type WrkRequest } from "./support/wrk.ts";
 
 const OBJECTS = 1000;
 const BATCH_SIZE = 100;
@@ -40,8 +40,8 @@ where there is nothing left to do.`,
     for (const operation of ["download", "upload"] as const) {
       for (const connections of CONNECTIONS) {
         const contestants = servers.map((server): Contestant => {
-          const load = { ...requestsTo(server, operation, objects), connections, seconds: stage.seconds };
-          return { name: server.process.name, run: () => server.process.under(() => requestsPerSecond(stage, load)) };
+          const load = { requests: requestsTo(server, operation, objects), connections, seconds: stage.seconds };
+          return { name: server.process.name, run: () => requestsPerSecond(stage, server.process, load) };
         });
         const load = `${operation}s, ${connections} connections`;
         const series = await takeTurns(contestants, stage.rounds, (text) => stage.say(`${load}: ${text}`));
@@ -57,15 +57,14 @@ where there is nothing left to do.`,
   },
 };
 
-function requestsTo({ process, lfsUrl }: LfsServer, operation: Operation, objects: readonly SmallObject[]) {
+function requestsTo({ lfsUrl }: LfsServer, operation: Operation, objects: readonly SmallObject[]): WrkRequest[] {
   const path = `${new URL(lfsUrl).pathname}/objects/batch`;
-  const requests = Array.from({ length: OBJECTS / BATCH_SIZE }, (_, index) => ({
-    method: "POST" as const,
+  return Array.from({ length: OBJECTS / BATCH_SIZE }, (_, index) => ({
+    method: "POST",
     path,
     headers: JSON_HEADERS,
     body: batchBody(operation, objects.slice(index * BATCH_SIZE, (index + 1) * BATCH_SIZE)),
   }));
-  return { origin: process.origin, requests };
 }
 
 /** A quick wrong answer is not to win. */

@@ -24,8 +24,8 @@ over the very same files.`,
     const objects = smallObjects(OBJECTS, 64 * KiB);
     const contestants: Contestant[] = [];
     const add = (process: ServerProcess, requests: readonly WrkRequest[]): void => {
-      const load = { origin: process.origin, requests, connections: CONNECTIONS, seconds: stage.seconds };
-      contestants.push({ name: process.name, run: () => process.under(() => requestsPerSecond(stage, load)) });
+      const load = { requests, connections: CONNECTIONS, seconds: stage.seconds };
+      contestants.push({ name: process.name, run: () => requestsPerSecond(stage, process, load) });
     };
 
     const folder = await stage.folder("holdall");

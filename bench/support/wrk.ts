@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sample } from "./series.ts";
+import type { ServerProcess } from "./server-process.ts";
 import type { Stage } from "./stage.ts";
 
 export interface WrkRequest {
@@ -12,7 +13,6 @@ export interface WrkRequest {
 }
 
 export interface WrkLoad {
-  readonly origin: string;
   /** Each time one of these, all equally likely. */
   readonly requests: readonly WrkRequest[];
   readonly connections: number;
@@ -24,7 +24,7 @@ const WARM_UP_SECONDS = 1;
 const THREADS = 1;
 
 /** Sends requests without a pause, for a moment first that does not count. @returns requests a second */
-export async function requestsPerSecond(stage: Stage, load: WrkLoad): Promise<Sample> {
+export async function requestsPerSecond(stage: Stage, server: ServerProcess, load: WrkLoad): Promise<Sample> {
   const script = join(await stage.folder("wrk"), "requests.lua");
   await writeFile(script, luaScript(load.requests));
   const go = async (seconds: number): Promise<Sample> => {
@@ -34,12 +34,12 @@ export async function requestsPerSecond(stage: Stage, load: WrkLoad): Promise<Sa
       `--duration=${seconds}s`,
       "--timeout=30s",
       `--script=${script}`,
-      load.origin,
+      server.origin,
     ]);
     return { value: readRate(stdout), clientCpu: cpuSeconds };
   };
   await go(WARM_UP_SECONDS);
-  return go(load.seconds);
+  return server.under(() => go(load.seconds));
 }
 
 /** A script for wrk that sends these in random order, the same each time, and ends with a line of results. */

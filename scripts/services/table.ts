@@ -13,7 +13,7 @@ export interface Service {
 }
 
 /** Where the program comes from. */
-export type Source =
+type Source =
   /** Packages of the operating system, by package client; found on PATH. */
   | { readonly kind: "system"; readonly packages: Readonly<Record<PackageClient, string>> }
   /** A Go program at a pinned version, built into the cache folder; one on PATH is another version and does not count. */

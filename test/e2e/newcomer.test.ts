@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { delimiter, join } from "node:path";
-import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { Checkout } from "../support/checkout.ts";
 import { atEnd, temporaryFolder } from "../support/cleanup.ts";
@@ -51,20 +50,24 @@ function freshEnvironment(): NodeJS.ProcessEnv {
   return { ...env, PATH: folders.join(delimiter), HOLDALL_LISTEN: "127.0.0.1:0" };
 }
 
-/** Runs `npm start` until the test has ended; returns what it printed until the server was ready. */
+/** Runs `npm start` until the test has ended; returns the lines that it printed until the server was ready. */
 async function npmStart(t: TestContext, folder: string, env: NodeJS.ProcessEnv): Promise<string[]> {
   // A process group of its own, for npm and the server that it starts.
-  const npm = spawn("npm", ["start"], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"], detached: true });
+  const npm = spawn("npm", ["start"], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   const exited = once(npm, "exit");
   atEnd(t, async () => {
     if (npm.pid !== undefined && npm.exitCode === null) process.kill(-npm.pid, "SIGTERM");
     await exited;
   });
-  const printed: string[] = [];
-  for await (const line of createInterface(npm.stdout)) {
-    printed.push(line);
-    // The lines to paste come after the address; they end with the first line that follows them.
-    if (printed.some((seen) => seen.startsWith("    git ")) && !line.startsWith("    git ")) return printed;
-  }
-  throw new Error(`npm start ended:\n${printed.join("\n")}`);
+  let printed = "";
+  let complaints = "";
+  npm.stderr.setEncoding("utf8").on("data", (text: string) => (complaints += text));
+  return new Promise((resolve, reject) => {
+    npm.once("close", () => reject(new Error(`npm start ended:\n${printed}\n${complaints}`)));
+    npm.stdout.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+      // An empty line ends what is to be pasted.
+      if (/^ {4}git .*\n\n/m.test(printed)) resolve(printed.split("\n"));
+    });
+  });
 }

@@ -53,6 +53,11 @@ export class Checkout {
     return this.tryGit("push", "origin", "main");
   }
 
+  /** Where git-lfs keeps its own copy of an object. */
+  localObject(oid: string): string {
+    return this.path(`.git/lfs/objects/${oid.slice(0, 2)}/${oid.slice(2, 4)}/${oid}`);
+  }
+
   /** Every file of the work tree, as {@link listing} gives it. */
   files(): Promise<Record<string, string>> {
     return listing(this.folder);

@@ -18,7 +18,7 @@ export class GitUser {
   readonly env: Readonly<NodeJS.ProcessEnv>;
   #checkouts = 0;
 
-  private constructor(name: string, home: string, gitLfs: FoundService) {
+  private constructor(name: string, home: string) {
     this.name = name;
     this.home = home;
     this.env = {
@@ -28,12 +28,11 @@ export class GitUser {
       GIT_CONFIG_GLOBAL: join(home, ".gitconfig"),
       GIT_CONFIG_NOSYSTEM: "1",
       GIT_TERMINAL_PROMPT: "0",
-      GIT_LFS_TESTED: gitLfs.version,
     };
   }
 
   static async create(t: TestContext, name: string, gitLfs: FoundService): Promise<GitUser> {
-    const user = new GitUser(name, await temporaryFolder(t, name), gitLfs);
+    const user = new GitUser(name, await temporaryFolder(t, name));
     await mkdir(join(user.home, "bin"));
     await symlink(gitLfs.path, join(user.home, "bin", "git-lfs"));
     const settings = { "user.name": name, "user.email": `${name}@example.invalid`, "init.defaultBranch": "main" };

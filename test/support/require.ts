@@ -32,7 +32,7 @@ type Story = (t: TestContext, gitLfs: FoundService) => Promise<void>;
 const CLIENTS = { "git-lfs": "the distribution's git-lfs", "git-lfs-newest": "the newest git-lfs" } as const;
 
 /** Longer than any time-out of a single command, so that those speak first. */
-const STORY_SECONDS = 300;
+const STORY_SECONDS = 600;
 
 /** A story that holds with the git-lfs of the distribution and with the newest one: one test for each. */
 export function withEachGitLfs(title: string, story: Story): void {

@@ -16,7 +16,8 @@ export interface Finished {
   readonly stderr: string;
 }
 
-const TIMEOUT_SECONDS = 120;
+// Generous: a busy machine is no failure, and only what hangs is to be ended.
+const TIMEOUT_SECONDS = 240;
 
 /** Runs a program to its end, whatever its exit code. @throws Error when it cannot be started or does not end in time */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {

@@ -25,25 +25,20 @@ const LINGER_BYTES = 32 * 1024 * 1024;
 const LINGER_MS = 10_000;
 
 /**
- * Reads and forgets what is left of a body that is refused; past the limits the connection is cut. The connection must
- * stay open until then: closing one while bytes are on their way to it resets it, and a reset overtakes the refusal.
- * @param o.close ends the connection afterwards
+ * Reads and forgets what is left of a body that is refused; past the limits the connection is cut.
+ * @param done called at the end of the body
  */
-export function discardBody(request: IncomingMessage, o: { readonly close: boolean }): void {
-  const { socket } = request;
+export function discardBody(request: IncomingMessage, done: () => void): void {
   let left = LINGER_BYTES;
   const cut = (): void => {
-    socket.destroy();
+    request.socket.destroy();
   };
   const timer = setTimeout(cut, LINGER_MS);
-  socket.once("close", () => clearTimeout(timer));
+  request.once("close", () => clearTimeout(timer));
   request.on("data", (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) cut();
   });
-  request.once("end", () => {
-    clearTimeout(timer);
-    if (o.close) socket.end();
-  });
+  request.once("end", done);
   request.resume();
 }

@@ -19,15 +19,26 @@ export function sendError(
   const body: ErrorResponse = { message, request_id: request.id, documentation_url: DOCUMENTATION_URL };
   // Not WWW-Authenticate, at which a browser opens a dialogue.
   if (status === 401) reply.header("LFS-Authenticate", 'Basic realm="Git LFS"');
-  if (!request.raw.complete && !request.raw.destroyed) {
-    const close = reply.getHeader("Connection") === "close" || !reply.raw.shouldKeepAlive;
-    // Otherwise the platform would close it with the answer.
-    reply.removeHeader("Connection");
-    reply.raw.shouldKeepAlive = true;
-    discardBody(request.raw, { close });
+  const text = JSON.stringify({ ...extra, ...body });
+  reply.code(status).type(LFS_MEDIA_TYPE);
+  return request.raw.complete || request.raw.destroyed ? reply.send(text) : sendEarly(request, reply, text);
+}
+
+/**
+ * Answers while the body of the request is still on its way. Where the connection is to be closed, the answer has no end
+ * before the body has: closing a connection that bytes are coming in on resets it, and a reset overtakes the answer.
+ */
+function sendEarly(request: FastifyRequest, reply: FastifyReply, text: string): FastifyReply {
+  const { raw: response } = reply;
+  if (response.shouldKeepAlive && reply.getHeader("Connection") !== "close") {
+    discardBody(request.raw, () => {});
+    return reply.send(text);
   }
-  return reply
-    .code(status)
-    .type(LFS_MEDIA_TYPE)
-    .send(JSON.stringify({ ...extra, ...body }));
+  reply.hijack();
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined) response.setHeader(name, value);
+  response.writeHead(reply.statusCode, { "Content-Length": Buffer.byteLength(text), Connection: "close" });
+  response.write(text);
+  discardBody(request.raw, () => response.end());
+  return reply;
 }

@@ -58,9 +58,6 @@ export class LfsServer {
 
     app.decorateRequest("servedFor", undefined);
     app.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
-    app.setNotFoundHandler((request, reply) =>
-      sendError(request, reply, 404, "there is nothing at this URL: is it that of a repository?"),
-    );
     this.#addHooks(o.limits);
     acceptJson(app);
 
@@ -114,6 +111,10 @@ export class LfsServer {
       if (this.#draining && !isOwnPath(request.url)) {
         reply.headers({ "Retry-After": 1, Connection: "close" });
         return await sendError(request, reply, 429, "the server is shutting down: try again");
+      }
+      // Here rather than in a handler, which would come after the body.
+      if (request.is404) {
+        return await sendError(request, reply, 404, "there is nothing at this URL: is it that of a repository?");
       }
       return undefined;
     });

@@ -61,8 +61,6 @@ export function repositoryFromPath(path: string): RepositoryName | undefined {
 }
 
 function decodeOnce(text: string): string | undefined {
-  // No URL has a bare character outside ASCII; Node takes each of its bytes for one of ISO 8859-1.
-  if (/[^\u0021-\u007e]/.test(text)) return undefined;
   if (!text.includes("%")) return text;
   try {
     return decodeURIComponent(text);

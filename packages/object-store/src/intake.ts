@@ -53,7 +53,6 @@ export class Intake implements AsyncIterableIterator<Uint8Array> {
       return { done: true, value: undefined };
     } catch (error) {
       this.#failure = { error };
-      await this.return();
       throw error;
     }
   }

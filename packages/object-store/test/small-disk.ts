@@ -11,7 +11,7 @@ import {
   putBytes,
   withCode,
 } from "../src/contract/contract-test.ts";
-import { FsStore, parseKey } from "../src/index.ts";
+import { FsStore, parseKey, ProcessLock } from "../src/index.ts";
 import { temporaryFiles } from "./folder.ts";
 
 const [scenario = "", disk = ""] = process.argv.slice(2);
@@ -67,6 +67,8 @@ async function readOnlyDisk(): Promise<void> {
   await readOnly.delete(second);
   await assertAbsent(readOnly, second);
   assertBytes(await getBytes(readOnly, first), bytesOf(1, 2 * MiB));
+  // Nor does anyone get a lock there that others would get too.
+  assert.throws(() => ProcessLock.tryAcquire(`${view}/.holdall/swap.lock`), withCode("denied"));
   await readOnly.close();
 }
 

@@ -67,10 +67,10 @@ export class RawConnection implements Disposable {
   }
 }
 
-/** Sends the lines as a request on a connection of its own, with `Connection: close`, and gives all that comes back. */
-export async function exchange(port: number, ...lines: readonly string[]): Promise<string> {
+/** Sends one request on a connection of its own, with `Connection: close`, and gives all that comes back. */
+export async function exchange(port: number, lines: readonly string[], body = ""): Promise<string> {
   using connection = await RawConnection.open(port);
-  connection.head(...lines, "Connection: close");
+  connection.head(...lines, "Connection: close").write(body);
   return (await connection.closed()).text;
 }
 

@@ -1,15 +1,28 @@
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
 /** Why the server stops. */
-export type StopReason = "SIGTERM" | "SIGINT" | "aborted";
+export type StopReason = (typeof SIGNALS)[number] | "aborted";
 
 /** Resolves when the process is told to stop. A second signal ends it at once, as users of a terminal expect. */
 export function untilStopped(signal: AbortSignal | undefined): Promise<StopReason> {
   return new Promise((resolve) => {
     const stop = (reason: StopReason): void => {
-      for (const name of ["SIGTERM", "SIGINT"] as const) process.off(name, stop);
+      for (const name of SIGNALS) process.off(name, stop);
       resolve(reason);
     };
-    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, stop);
+    for (const name of SIGNALS) process.once(name, stop);
     if (signal?.aborted === true) stop("aborted");
     signal?.addEventListener("abort", () => stop("aborted"), { once: true });
+  });
+}
+
+/**
+ * {@link untilStopped} for a worker. Terminals and service managers signal every process of a group, and the primary
+ * passes on what it got itself, so more than one signal is nothing special here: whoever insists ends the primary, and
+ * its workers end with it.
+ */
+export function untilWorkerStopped(): Promise<StopReason> {
+  return new Promise((resolve) => {
+    for (const name of SIGNALS) process.on(name, resolve);
   });
 }

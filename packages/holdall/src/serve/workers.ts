@@ -3,10 +3,21 @@ import type { AddressInfo } from "node:net";
 import type { Logger } from "../log.ts";
 import { StartError } from "./errors.ts";
 
-/** A worker that lived this long (milliseconds) had started well: its end is an accident, and another takes its place. */
-const STARTED_WELL = 5_000;
-/** So many that do not start in a row are no accident. */
-const MAX_BAD_STARTS = 5;
+/** So many workers in a row that did not come to serve are no accident. */
+const MAX_FAILED_STARTS = 5;
+
+/** What a worker sends before it ends because it cannot serve. */
+interface StartFailure {
+  readonly cannotStart: string;
+}
+
+/** Called by a worker: lets the primary say why, since every worker will have found the same. */
+export function reportStartFailure(message: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const report: StartFailure = { cannotStart: message };
+    process.send?.(report, (error: Error | null) => (error === null ? resolve() : reject(error)));
+  });
+}
 
 /**
  * Copies of this process that share the port, the database and the store. When one dies the others go on, and a new one
@@ -14,12 +25,12 @@ const MAX_BAD_STARTS = 5;
  */
 export class Workers {
   readonly address: AddressInfo;
-  /** Resolves when workers keep dying as soon as they start. */
+  /** Resolves when workers keep failing to start. */
   readonly failed: Promise<"failed">;
   readonly #logger: Logger;
   readonly #fail: (reason: "failed") => void;
   #stopping = false;
-  #badStarts = 0;
+  #failedStarts = 0;
 
   private constructor(address: AddressInfo, logger: Logger) {
     this.address = address;
@@ -31,20 +42,23 @@ export class Workers {
 
   /** Starts the workers; resolves when all of them serve. @throws StartError when one of them cannot */
   static async start(count: number, logger: Logger): Promise<Workers> {
-    const starting = Array.from({ length: count }, () => listening(cluster.fork()));
-    const addresses = await Promise.allSettled(starting);
-    const first = addresses.find((result) => result.status === "rejected");
-    if (first !== undefined) {
-      await stopAll();
-      throw first.reason;
+    const started = Array.from({ length: count }, () => cluster.fork());
+    const results = await Promise.allSettled(started.map(serving));
+    const addresses: Address[] = [];
+    for (const result of results) {
+      if (result.status === "fulfilled") addresses.push(result.value);
+      else {
+        await stopAll();
+        throw result.reason;
+      }
     }
-    const address = addresses.find((result) => result.status === "fulfilled")?.value;
-    if (address === undefined) throw new StartError("no worker was started");
+    const [address] = addresses;
+    if (address === undefined) throw new StartError("no worker was started: set workers to 1 or more");
     const workers = new Workers(
       { address: address.address, family: `IPv${address.addressType}`, port: address.port },
       logger,
     );
-    for (const worker of alive()) workers.#replaceWhenDead(worker, Date.now());
+    for (const worker of started) workers.#replaceWhenDead(worker);
     return workers;
   }
 
@@ -54,40 +68,19 @@ export class Workers {
     await stopAll();
   }
 
-  #replaceWhenDead(worker: Worker, startedAt: number): void {
-    worker.once("exit", (code: number, signal: string | null) => {
+  #replaceWhenDead(worker: Worker): void {
+    worker.once("exit", (code: number | null, signal: string | null) => {
       if (this.#stopping) return;
       this.#logger.error(
-        { worker: worker.id, pid: worker.process.pid, code, signal },
+        { worker: worker.id, workerPid: worker.process.pid, code, signal },
         "a worker died: starting another",
       );
-      this.#badStarts = Date.now() - startedAt < STARTED_WELL ? this.#badStarts + 1 : 0;
-      if (this.#badStarts >= MAX_BAD_STARTS) this.#fail("failed");
-      else this.#replaceWhenDead(cluster.fork(), Date.now());
+      this.#replace();
     });
   }
-}
 
-function alive(): Worker[] {
-  return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-}
-
-/** Where the worker listens. The worker itself says on standard error why it does not. */
-function listening(worker: Worker): Promise<Address> {
-  return new Promise((resolve, reject) => {
-    worker.once("listening", resolve);
-    worker.once("exit", () => reject(new StartError("a worker could not start: the line before says why")));
-  });
-}
-
-async function stopAll(): Promise<void> {
-  await Promise.all(
-    alive().map(
-      (worker) =>
-        new Promise<void>((resolve) => {
-          worker.once("exit", () => resolve());
-          worker.process.kill("SIGTERM");
-        }),
-    ),
-  );
+  #replace(): void {
+    const worker = cluster.fork();
+    this.#replaceWhenDead(worker)
+  }
 }

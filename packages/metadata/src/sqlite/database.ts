@@ -56,10 +56,9 @@ export class SqliteDatabase implements Database {
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
-    await this.#writer.settled();
+  #close(): Promise<void> {
     // The last connection to close folds the log into the database; a read-only one could not.
     this.#reader.close();
-    await this.#writer.close();
+    return this.#writer.close();
   }
 }

@@ -64,11 +64,6 @@ export class Writer {
     return new WriteTransaction(ask, turn.resolve);
   }
 
-  /** Resolves when every write so far has been answered. */
-  settled(): Promise<void> {
-    return this.#turns;
-  }
-
   /** Ends the thread after the writes so far; refuses later ones. */
   close(): Promise<void> {
     return this.#turn(async () => {

@@ -38,7 +38,7 @@ export class OpenFile extends FileStat implements StoredObject {
  * The inode changes with every replacement; when its number comes back the time, which {@link nextTimestamp} sets, is
  * another. Together they name a version.
  */
-export function etagOf({ ino, size, mtimeMs }: Stats): string {
+export function etagOf({ ino, size, mtimeMs }: Pick<Stats, "ino" | "size" | "mtimeMs">): string {
   return `${ino.toString(36)}-${size.toString(36)}-${Math.round(mtimeMs * 1000).toString(36)}`;
 }
 

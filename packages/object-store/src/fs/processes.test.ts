@@ -47,6 +47,8 @@ test("a sweep leaves what a living process has under way, and takes it once that
   const dying = new Child(t, "put-slowly", root);
   assert.equal((await living.lines.next()).value, "begun");
   assert.equal((await dying.lines.next()).value, "begun");
+  // For each owner a folder and a lock, and no traces of how the lock is made.
+  for (const name of await readdir(join(root, ".holdall/tmp"))) assert.match(name, /^[0-9a-f]{16}(\.lock)?$/);
   assert.equal(await store.sweep(), 0);
   await dying.kill();
   assert.equal(await store.sweep(), 1);

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdir, open, readdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryFiles, temporaryFolder } from "../../test/folder.ts";
 import {
   assertAbsent,
   assertBytes,
+  assertSameStat,
   begin,
   being,
   bodyOf,
@@ -21,6 +22,7 @@ import {
 } from "../contract/contract-test.ts";
 import { VerifyLayer } from "../layers/verify.ts";
 import { parseKey } from "../key.ts";
+import { etagOf, nextTimestamp } from "./file-stat.ts";
 import { ProcessLock } from "./process-lock.ts";
 import { FsStore } from "./store.ts";
 
@@ -178,6 +180,26 @@ test("a root that is a file is invalid to writers", async (t) => {
   const root = join(await temporaryFolder(t), "file");
   await writeFile(root, "");
   await assert.rejects(putBytes(new FsStore(root), key, bytesOf(1, 10)), withCode("invalid"));
+});
+
+test("a version is later than the one that it replaces, even if the clock was set back", async (t) => {
+  const root = await temporaryFolder(t);
+  const store = new FsStore(root);
+  await putBytes(store, key, bytesOf(1, 10));
+  const future = new Date(Date.now() + 3_600_000);
+  await utimes(join(root, key), future, future);
+  for (let i = 0; i < 3; i++) {
+    const old = await store.stat(key);
+    const stat = await putBytes(store, key, bytesOf(i, 10), i === 1 ? { ifMatch: old?.etag ?? "" } : {});
+    assert.ok(old !== undefined && stat.modifiedAt > old.modifiedAt, `${i}`);
+    assertSameStat(await store.stat(key), stat);
+  }
+  await store.close();
+});
+
+test("files of one size in one inode differ in their etags within a tick of the clock", () => {
+  const etags = Array.from({ length: 1000 }, () => etagOf({ ino: 7, size: 10, mtimeMs: nextTimestamp() * 1000 }));
+  assert.equal(new Set(etags).size, 1000);
 });
 
 test("a body that comes byte by byte is stored", async (t) => {
