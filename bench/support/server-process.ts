@@ -47,8 +47,9 @@ export class ServerProcess {
     const logFile = join(folder, "log");
     // Into a file, as a service's log goes; reading a pipe would take time from the load.
     const log = await open(logFile, "a");
+    const stdout = "line" in ready ? "pipe" : log.fd;
     const startedAt = performance.now();
-    const child = spawn(program, args, { cwd: folder, env, stdio: ["ignore", "pipe", log.fd] });
+    const child = spawn(program, args, { cwd: folder, env, stdio: ["ignore", stdout, log.fd] });
     stage.defer(() => end(child));
     try {
       const ended = new Promise<never>((_resolve, reject) => {

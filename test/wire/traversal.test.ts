@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { sha256 } from "../support/content.ts";
@@ -52,14 +52,14 @@ const WAYS_OUT = [
 
 for (const parent of WAYS_OUT) {
   test(`there is no way out of the store through the repository ${parent.slice(0, 30)}`, async () => {
-    const before = await files();
+    const before = await server.files();
     for (const suffix of ["", ".git/info/lfs", ".git", "/info/lfs"]) {
       const base = `/${parent}${suffix}`;
       refusal(404, await user.request("GET", `${base}/objects/${OID}`));
       refusal(404, await user.request("PUT", `${base}/objects/${OID}`, { body: BYTES }));
       refusal(404, await user.request("GET", `${base}/locks`));
     }
-    assert.deepEqual(await files(), before);
+    assert.deepEqual(await server.files(), before);
   });
 }
 
@@ -76,11 +76,11 @@ test("names that only look like a way out are repositories like any other, below
     "a%3Bb",
     "%27%22",
   ]) {
-    const before = await files();
+    const before = await server.files();
 
     const oid = await user.upload(name, Buffer.from(`for ${name}`));
 
-    const added = (await files()).filter((file) => !before.includes(file));
+    const added = (await server.files()).filter((file) => !before.includes(file));
     assert.deepEqual(added, [`objects/${decodeURIComponent(name)}/${oid}`]);
   }
 });
@@ -108,7 +108,7 @@ const OIDS = [
 
 for (const oid of OIDS) {
   test(`an oid that is none is refused before anything is looked up: ${oid.slice(0, 30)}`, async () => {
-    const before = await files();
+    const before = await server.files();
 
     refusal(404, await user.request("GET", `/team/app/objects/${oid}`));
     refusal(404, await user.request("PUT", `/team/app/objects/${oid}`, { body: BYTES }));
@@ -118,7 +118,7 @@ for (const oid of OIDS) {
     assert.equal(entry.oid, text);
     refusal(400, await user.post("team/app/objects/verify", { oid: text, size: 1 }));
 
-    assert.deepEqual(await files(), before);
+    assert.deepEqual(await server.files(), before);
   });
 }
 
@@ -144,13 +144,3 @@ test("no lock's id reaches beyond the locks", async () => {
     assert.equal(status, 404, id);
   }
 });
-
-/** Everything on disk but the database. */
-async function files(): Promise<string[]> {
-  const entries = await readdir(server.folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(server.folder.length + 1))
-    .filter((name) => !name.startsWith("holdall.db"))
-    .sort();
-}

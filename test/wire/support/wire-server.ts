@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
@@ -131,6 +131,16 @@ export class WireServer implements AsyncDisposable {
     const keys: string[] = [];
     for await (const { key } of this.store.list("")) keys.push(key);
     return keys;
+  }
+
+  /** Every file that this server has on disk, by its path, but for the database and for locks between processes. */
+  async files(): Promise<string[]> {
+    const entries = await readdir(this.folder, { recursive: true, withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(this.folder.length + 1))
+      .filter((name) => !name.startsWith("holdall.db") && !name.endsWith(".lock"))
+      .sort();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

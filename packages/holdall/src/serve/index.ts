@@ -1,13 +1,14 @@
 import cluster from "node:cluster";
 import type { Writable } from "node:stream";
 import type { Config } from "../config/index.ts";
-import { createLogger } from "../log.ts";
+import { createLogger, type Logger } from "../log.ts";
 import { announce } from "./announce.ts";
-import { claimDataFolder } from "./claim.ts";
+import { claimDataFolder, claimStore } from "./claim.ts";
+import { StartError } from "./errors.ts";
 import { Instance } from "./instance.ts";
 import { prepareStorage } from "./storage.ts";
-import { untilStopped } from "./stop.ts";
-import { Workers } from "./workers.ts";
+import { untilStopped, untilWorkerStopped } from "./stop.ts";
+import { reportStartFailure, Workers } from "./workers.ts";
 
 export interface ServeIo {
   readonly stdout: Writable;
@@ -24,9 +25,10 @@ export interface ServeIo {
  */
 export async function serve(config: Config, io: ServeIo): Promise<number> {
   const logger = createLogger(config.log, io.stderr);
-  if (cluster.isWorker) return await serveAsWorker(config, io, logger);
+  if (cluster.isWorker) return await serveAsWorker(config, logger.child({ worker: cluster.worker?.id }));
 
   using _claim = await claimDataFolder(config.data);
+  await claimStore(config.store);
   await using _housekeeping = await prepareStorage(config, logger);
   if (config.workers > 1) {
     const workers = await Workers.start(config.workers, logger);
@@ -45,9 +47,20 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
   return 0;
 }
 
-async function serveAsWorker(config: Config, io: ServeIo, logger: ReturnType<typeof createLogger>): Promise<number> {
-  const instance = await Instance.start(config, logger.child({ worker: cluster.worker?.id }));
-  await untilStopped(io.signal);
-  await instance.stop();
-  return 0;
+async function serveAsWorker(config: Config, logger: Logger): Promise<number> {
+  const stopped = untilWorkerStopped();
+  try {
+    const instance = await Instance.start(config, logger);
+    logger.info("worker serves");
+    await stopped;
+    await instance.stop();
+    return 0;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    await reportStartFailure(error.message);
+    return 1;
+  } finally {
+    // The line to the primary would keep this process running.
+    cluster.worker?.disconnect();
+  }
 }

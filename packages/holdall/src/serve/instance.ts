@@ -36,8 +36,8 @@ export class Instance {
 
   /** @throws StartError when it cannot listen; StorageError or MetadataError when its parts cannot be opened */
   static async start(config: Config, logger: Logger): Promise<Instance> {
-    const metadata = await openMetadata(config);
     const store = openObjects(config);
+    const metadata = await openMetadata(config);
     try {
       const service = new LfsService({
         store,

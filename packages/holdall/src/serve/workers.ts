@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Logger } from "../log.ts";
 import { StartError } from "./errors.ts";
 
-/** So many workers in a row that did not come to serve are no accident. */
+/** So many in a row that died before they served are no accident. */
 const MAX_FAILED_STARTS = 5;
 
 /** What a worker sends before it ends because it cannot serve. */
@@ -11,12 +11,9 @@ interface StartFailure {
   readonly cannotStart: string;
 }
 
-/** Called by a worker: lets the primary say why, since every worker will have found the same. */
-export function reportStartFailure(message: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const report: StartFailure = { cannotStart: message };
-    process.send?.(report, (error: Error | null) => (error === null ? resolve() : reject(error)));
-  });
+/** For a worker that cannot serve: the primary says why, once, since all workers will have found the same. */
+export async function reportStartFailure(cannotStart: string): Promise<void> {
+  await new Promise((sent) => process.send?.({ cannotStart } satisfies StartFailure, sent));
 }
 
 /**
@@ -25,7 +22,7 @@ export function reportStartFailure(message: string): Promise<void> {
  */
 export class Workers {
   readonly address: AddressInfo;
-  /** Resolves when workers keep failing to start. */
+  /** Resolves when workers keep dying before they serve. */
   readonly failed: Promise<"failed">;
   readonly #logger: Logger;
   readonly #fail: (reason: "failed") => void;
@@ -44,16 +41,12 @@ export class Workers {
   static async start(count: number, logger: Logger): Promise<Workers> {
     const started = Array.from({ length: count }, () => cluster.fork());
     const results = await Promise.allSettled(started.map(serving));
-    const addresses: Address[] = [];
-    for (const result of results) {
-      if (result.status === "fulfilled") addresses.push(result.value);
-      else {
-        await stopAll();
-        throw result.reason;
-      }
+    const failure = results.find((result) => result.status === "rejected");
+    const address = results.find((result) => result.status === "fulfilled")?.value;
+    if (failure !== undefined || address === undefined) {
+      await stopAll();
+      throw failure?.reason;
     }
-    const [address] = addresses;
-    if (address === undefined) throw new StartError("no worker was started: set workers to 1 or more");
     const workers = new Workers(
       { address: address.address, family: `IPv${address.addressType}`, port: address.port },
       logger,
@@ -69,18 +62,53 @@ export class Workers {
   }
 
   #replaceWhenDead(worker: Worker): void {
-    worker.once("exit", (code: number | null, signal: string | null) => {
+    const of = { worker: worker.id, workerPid: worker.process.pid };
+    // A message to a worker that was just killed fails so; that it is dead is told by its exit.
+    worker.on("error", (error) => this.#logger.error({ ...of, err: error }, "a worker cannot be reached"));
+    const replace = (): void => {
+      const { exitCode: code, signalCode: signal } = worker.process;
       if (this.#stopping) return;
-      this.#logger.error(
-        { worker: worker.id, workerPid: worker.process.pid, code, signal },
-        "a worker died: starting another",
-      );
-      this.#replace();
-    });
+      this.#logger.error({ ...of, code, signal }, "a worker died: starting another");
+      void this.#startAnother();
+    };
+    if (worker.isDead()) replace();
+    else worker.once("exit", replace);
   }
 
-  #replace(): void {
+  async #startAnother(): Promise<void> {
     const worker = cluster.fork();
-    this.#replaceWhenDead(worker)
+    this.#replaceWhenDead(worker);
+    try {
+      await serving(worker);
+      this.#failedStarts = 0;
+    } catch (error) {
+      this.#logger.error({ worker: worker.id, err: error }, "a worker could not start");
+      this.#failedStarts += 1;
+      if (this.#failedStarts >= MAX_FAILED_STARTS) this.#fail("failed");
+    }
   }
+}
+
+/** Where the worker listens. @throws StartError with its reason when it ends before it does */
+function serving(worker: Worker): Promise<Address> {
+  return new Promise((resolve, reject) => {
+    let reason = "a worker ended while it was starting: the lines before may say why";
+    worker.once("message", ({ cannotStart }: StartFailure) => (reason = cannotStart));
+    worker.once("listening", resolve);
+    worker.once("error", reject);
+    worker.once("exit", () => reject(new StartError(reason)));
+  });
+}
+
+async function stopAll(): Promise<void> {
+  const alive = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+  await Promise.all(
+    alive.map(
+      (worker) =>
+        new Promise<void>((resolve) => {
+          worker.once("exit", () => resolve());
+          worker.process.kill("SIGTERM");
+        }),
+    ),
+  );
 }
