@@ -315,4 +315,26 @@ describe("Authenticator", () => {
       await assert.rejects(signIn("alice", "right"), isThrottled(60));
     });
   });
+
+  it("stops asking a client for credentials that sends the same wrong ones again and again", async () => {
+    const { authenticator, clock, signIn } = setUp();
+    const FINAL = { name: "IdentityError", code: "refused-credentials" };
+    for (let i = 0; i < 3; i++) {
+      await assert.rejects(signIn("alice", "wrong"), WRONG);
+      await assert.rejects(authenticator.authenticate("Bearer hld_nonsense"), WRONG);
+    }
+    await assert.rejects(signIn("alice", "wrong"), FINAL);
+    await assert.rejects(authenticator.authenticate("Bearer hld_nonsense"), FINAL);
+    await assert.rejects(signIn("alice", "another"), WRONG);
+    assert.deepEqual(await signIn("alice", "right"), ALICE);
+    clock.now += 60_001;
+    await assert.rejects(signIn("alice", "wrong"), WRONG);
+  });
+
+  it("lets credentials in as soon as they are right, however often they were refused", async () => {
+    const { accounts, signIn } = setUp();
+    for (let i = 0; i < 5; i++) await assert.rejects(signIn("alice", "later"));
+    accounts.setUser({ name: "alice", passwordHash: "hash:later" });
+    assert.deepEqual(await signIn("alice", "later"), ALICE);
+  });
 });

@@ -1,5 +1,6 @@
 /**
  * - `invalid-credentials`: the credentials are malformed, unknown, wrong or expired; the message never says which.
+ * - `refused-credentials`: the same, but they have come so often that asking for others is no use.
  * - `throttled`: too many password checks at once, or too many failures for one user name; `retryAfter` is set.
  * - `invalid-action-token`: the token was not issued for this repository, oid and operation, or not by this server.
  * - `expired-action-token`: the token was issued for exactly this, but its time is over.
@@ -8,6 +9,7 @@
  */
 export type IdentityErrorCode =
   | "invalid-credentials"
+  | "refused-credentials"
   | "throttled"
   | "invalid-action-token"
   | "expired-action-token"

@@ -22,6 +22,8 @@ export const STATUS_OF: Readonly<Record<LfsErrorCode | Exclude<IdentityErrorCode
   invalid: 422,
   "invalid-credentials": 401,
   unauthenticated: 401,
+  // Clients up to 3.7 take a 401 for a reason to ask a helper again, even one that always gives the same answer.
+  "refused-credentials": 403,
   forbidden: 403,
   "lock-held": 403,
   "invalid-action-token": 403,
