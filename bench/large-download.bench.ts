@@ -14,7 +14,8 @@ export const largeDownload: Bench = {
   name: "large-download",
   title: "One object of 1 GiB down",
   about: `\`curl\` fetches 1 GiB over one connection and throws it away. The floor is nginx with one worker, which sends the very same file
-with sendfile. The file is in the system's cache.`,
+with sendfile. The file is in the system's cache. Beside nginx it is curl that has no
+time left: nginx alone could send more.`,
 
   async run(stage, peers) {
     const file = await LargeFile.create(join(await stage.folder("source"), "source"), stage.quick ? 256 * MiB : GiB);

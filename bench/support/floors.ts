@@ -1,13 +1,14 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { LargeFile } from "./objects.ts";
 import type { Contestant } from "./series.ts";
 import type { Stage } from "./stage.ts";
 
 export const COPY = "copy, SHA-256, fdatasync";
-export const DD = "dd conv=fdatasync, not hashed";
+const DD = "dd conv=fdatasync, not hashed";
 
-const COPY_PROGRAM = join(import.meta.dirname, "copy-floor.ts");
+const COPY_PROGRAM = fileURLToPath(import.meta.resolve("./copy-floor.ts"));
 
 /** The floors of an upload: the same file, copied on the same disk. In megabytes (10⁶) a second. */
 export function copyFloors(stage: Stage, file: LargeFile, folder: string): readonly [Contestant, Contestant] {

@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { cpus, release, tmpdir, totalmem, type } from "node:os";
-import { realpath } from "node:fs/promises";
 import { cleanEnvironment, HOLDALL_BIN } from "../../test/support/holdall.ts";
 import { GiB } from "./objects.ts";
 import type { Programs } from "./stage.ts";

@@ -84,15 +84,9 @@ function medianOf(series: Series, key: "serverCpu" | "clientCpu"): string {
   return values.length === 0 ? "–" : median(values).toFixed(2);
 }
 
-/** The highest there was, in bytes; undefined when none was measured. */
-export function peakOf(series: Series): number | undefined {
-  const peaks = series.samples.flatMap(({ peakBytes }) => peakBytes ?? []);
-  return peaks.length === 0 ? undefined : Math.max(...peaks);
-}
-
-function peakMemory(series: Series): string {
-  const peak = peakOf(series);
-  return peak === undefined ? "–" : mebibytes(peak);
+function peakMemory({ samples }: Series): string {
+  const peaks = samples.flatMap(({ peakBytes }) => peakBytes ?? []);
+  return peaks.length === 0 ? "–" : mebibytes(Math.max(...peaks));
 }
 
 export function mebibytes(bytes: number): string {

@@ -48,6 +48,7 @@ export class ServerProcess {
     // Into a file, as a service's log goes; reading a pipe would take time from the load.
     const log = await open(logFile, "a");
     const stdout = "line" in ready ? "pipe" : log.fd;
+    stage.throwIfOver();
     const startedAt = performance.now();
     const child = spawn(program, args, { cwd: folder, env, stdio: ["ignore", stdout, log.fd] });
     stage.defer(() => end(child));

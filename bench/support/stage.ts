@@ -28,27 +28,31 @@ export class Stage implements AsyncDisposable {
   /** Small sizes and few rounds, to see whether a load works; its numbers mean little. */
   readonly quick: boolean;
   readonly rounds: number;
-  readonly #say: (text: string) => void;
-  readonly #abort = new AbortController();
+  /** Tells whoever waits how far it is. */
+  readonly say: (text: string) => void;
+  readonly #over = new AbortController();
   readonly #resources = new AsyncDisposableStack();
 
   constructor(o: { programs: Programs; quick: boolean; say: (text: string) => void }) {
     this.programs = o.programs;
     this.quick = o.quick;
     this.rounds = o.quick ? 2 : 5;
-    this.#say = o.say;
+    this.say = o.say;
   }
-
-  /** Tells whoever waits how far it is. */
-  readonly say = (text: string): void => this.#say(text);
 
   /** How long a load of requests goes on each time, in seconds. */
   get seconds(): number {
-    return this.quick ? 2 : 8;
+    return this.quick ? 2 : 5;
+  }
+
+  /** To be called before anything is begun that has to be ended. @throws Error when the load was stopped */
+  throwIfOver(): void {
+    this.#over.signal.throwIfAborted();
   }
 
   /** A new empty folder among the system's temporary files. */
   async folder(name: string): Promise<string> {
+    this.throwIfOver();
     const folder = await realpath(await mkdtemp(join(tmpdir(), `holdall-bench-${name}-`)));
     // A program that was stopped half-way may still be writing: removal is tried again.
     this.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
@@ -62,7 +66,7 @@ export class Stage implements AsyncDisposable {
 
   /** Runs a program to its end. @throws Error with its output unless it exits with 0 */
   run(program: string, args: readonly string[], o: TimedOptions = {}): Promise<Timed> {
-    return runTimed(program, args, { ...o, signal: this.#abort.signal });
+    return runTimed(program, args, { ...o, signal: this.#over.signal });
   }
 
   /** Has the system write what it still holds back, so that no run pays for what came before it. */
@@ -71,7 +75,7 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#abort.abort();
+    this.#over.abort(new Error("the load was stopped"));
     await this.#resources.disposeAsync();
   }
 }

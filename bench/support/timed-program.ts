@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 
 export interface TimedOptions {
@@ -25,6 +26,7 @@ const TIMES = /^\S+ \S+\n(?<userMinutes>\d+)m(?<user>[\d.]+)s (?<systemMinutes>\
  * @throws Error with the program's output unless it exits with 0
  */
 export async function runTimed(program: string, args: readonly string[], o: TimedOptions = {}): Promise<Timed> {
+  o.signal?.throwIfAborted();
   const script = '"$@"; code=$?; times >&3; exit $code';
   const started = performance.now();
   const child = spawn("sh", ["-c", script, "sh", program, ...args], {
@@ -39,27 +41,25 @@ export async function runTimed(program: string, args: readonly string[], o: Time
   };
   o.signal?.addEventListener("abort", stop);
   try {
-    const ended = new Promise<number | null>((resolve, reject) => {
+    const ended = new Promise<{ code: number | null; seconds: number }>((resolve, reject) => {
       child.once("error", reject);
-      child.once("exit", resolve);
+      child.once("exit", (code) => resolve({ code, seconds: (performance.now() - started) / 1000 }));
     });
-    const [, , , third] = child.stdio;
-    if (child.stdout === null || child.stderr === null || third === null || third === undefined || !("read" in third)) {
-      throw new Error("the shell was started without pipes");
-    }
-    const [code, stdout, stderr, times] = await Promise.all([
-      ended.then((status) => ({ status, seconds: (performance.now() - started) / 1000 })),
-      text(child.stdout),
-      text(child.stderr),
-      text(third),
+    const [{ code, seconds }, stdout, stderr, times] = await Promise.all([
+      ended,
+      ...[child.stdout, child.stderr, child.stdio[3]].map(textOf),
     ]);
-    if (code.status !== 0) {
-      throw new Error(`${[program, ...args].join(" ")}: exit code ${code.status}\n${stdout}\n${stderr}`);
-    }
-    return { stdout, seconds: code.seconds, cpuSeconds: childSeconds(times) };
+    if (code !== 0) throw new Error(`${[program, ...args].join(" ")}: exit code ${code}\n${stdout}\n${stderr}`);
+    return { stdout: stdout ?? "", seconds, cpuSeconds: childSeconds(times ?? "") };
   } finally {
     o.signal?.removeEventListener("abort", stop);
   }
+}
+
+/** All that comes out of a pipe. */
+function textOf(pipe: unknown): Promise<string> {
+  if (!(pipe instanceof Readable)) throw new Error("the shell was started without its pipes");
+  return text(pipe);
 }
 
 /** @param times what a shell's `times` printed. @throws Error when it is something else */

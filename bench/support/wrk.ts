@@ -20,7 +20,7 @@ export interface WrkLoad {
 }
 
 const WARM_UP_SECONDS = 1;
-/** One thread is as fast as two here, and leaves the server more of a small machine. */
+/** A second one takes more from the server, on a machine with two processors, than it adds to the load. */
 const THREADS = 1;
 
 /** Sends requests without a pause, for a moment first that does not count. @returns requests a second */

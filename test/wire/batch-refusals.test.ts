@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import fc from "fast-check";
 import { BatchResponse } from "@holdall/lfs-protocol";
-import { headOf, open, type Answer } from "./support/http.ts";
+import { headOf, open, pour, type Answer } from "./support/http.ts";
 import { message, refusal } from "./support/messages.ts";
 import { WireServer } from "./support/wire-server.ts";
 
@@ -125,15 +125,11 @@ test("a body that is far too large is refused while it is sent, and its sender h
       path: "/app/objects/batch",
       headers: { ...headers, "Content-Type": "application/json" },
     });
+    outgoing.on("error", () => {});
     const answered = headOf(outgoing);
-    const piece = Buffer.alloc(1024 * 1024, " ");
-    let sending = true;
-    const done = answered.finally(() => {
-      sending = false;
-    });
-    for (let sent = 0; sending && sent < 64; sent += 1) await new Promise((resolve) => outgoing.write(piece, resolve));
+    pour(outgoing, 64);
 
-    const incoming = await done;
+    const incoming = await answered;
 
     assert.equal(incoming.statusCode, 413);
     assert.match(Buffer.concat(await incoming.toArray()).toString(), /"message"/);
@@ -145,7 +141,7 @@ test("a body that is far too large is refused while it is sent, and its sender h
 test("whatever JSON a client sends, it is answered 200 with one entry for each oid, or 4xx with a message", async () => {
   const mostly = (good: fc.Arbitrary<unknown>, depth = 2): fc.Arbitrary<unknown> =>
     fc.oneof({ weight: 19, arbitrary: good }, { weight: 1, arbitrary: fc.jsonValue({ maxDepth: depth }) });
-  const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 64, maxLength: 64 });
+  const hex = fc.string({ unit: fc.constantFrom("0", "1", "7", "9", "a", "f"), minLength: 64, maxLength: 64 });
   const oid = mostly(fc.oneof(fc.string({ unit: "binary", maxLength: 70 }), hex, fc.constantFrom(OID, "2".repeat(64))));
   const size = mostly(fc.oneof(fc.nat(), fc.integer(), fc.double(), fc.constant(null)));
   const object = mostly(fc.record({ oid, size }, { requiredKeys: ["oid"] }));

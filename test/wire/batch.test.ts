@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { BatchResponse, type BatchObject } from "@holdall/lfs-protocol";
+import { BatchResponse } from "@holdall/lfs-protocol";
 import { sha256 } from "../support/content.ts";
 import { message, refusal } from "./support/messages.ts";
 import { WireServer } from "./support/wire-server.ts";
@@ -153,7 +153,7 @@ const SIZES: ReadonlyArray<readonly [size: unknown, upload: number, download: nu
 ];
 
 for (const [size, upload, download] of SIZES) {
-  test(`an object with the size ${size} is answered for itself, and the others beside it`, async () => {
+  test(`an object with the size ${String(size)} is answered for itself, and the others beside it`, async () => {
     for (const [operation, expected] of [
       ["upload", upload],
       ["download", download],
@@ -261,8 +261,7 @@ test("asking again and again for the same is answered the same way", async () =>
   const one = await user.ask("app", "upload", { oid: MISSING, size: 1 });
   const two = await user.ask("app", "upload", { oid: MISSING, size: 1 });
 
-  const shape = ({ actions: _, ...rest }: BatchObject): object => rest;
-  assert.deepEqual(shape(one), shape(two));
+  assert.deepEqual({ ...one, actions: undefined }, { ...two, actions: undefined });
 });
 
 const JSON_TYPE = { "Content-Type": "application/vnd.git-lfs+json" };

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
  * One line for each request, when it is answered or its connection is gone. The query is left out: it is where action
  * tokens are.
  */
-export function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
+export function logAnswer(request: FastifyRequest, reply: FastifyReply, ip: string): void {
   const url = request.originalUrl;
   const query = url.indexOf("?");
   request.log.info(
@@ -14,7 +14,7 @@ export function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime * 10) / 10,
       by: request.servedFor,
-      ip: request.ip,
+      ip,
     },
     reply.raw.writableFinished ? "answered" : "the connection closed before the answer was complete",
   );

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { logAnswer } from "./access-log.ts";
 import { answerClientError } from "./client-error.ts";
+import { Connections } from "./connections.ts";
 import type { RouteContext } from "./context.ts";
 import { answerTo, BadRequestError } from "./errors.ts";
 import type { LfsServerOptions } from "./options.ts";
@@ -23,6 +24,8 @@ const HEADERS_CHECK_INTERVAL = 5000;
 /** An HTTP server that offers Git LFS. */
 export class LfsServer {
   readonly #app: FastifyInstance;
+  readonly #connections: Connections;
+  readonly #headersTimeout: number;
   #draining = false;
 
   constructor(o: LfsServerOptions) {
@@ -44,17 +47,17 @@ export class LfsServer {
         headersTimeout: o.limits.headersTimeout,
         connectionsCheckingInterval: Math.min(o.limits.headersTimeout, HEADERS_CHECK_INTERVAL),
       },
-      routerOptions: { maxParamLength: o.limits.urlBytes },
+      // URLs have a limit of their own, below.
+      routerOptions: { maxParamLength: o.limits.headerBytes },
       return503OnClosing: false,
       forceCloseConnections: "idle",
       ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
       clientErrorHandler: answerClientError,
-      frameworkErrors: (error, request, reply) => {
-        void this.#refuse(error, request, reply);
-      },
     });
     if (o.limits.maxConnections !== undefined) app.server.maxConnections = o.limits.maxConnections;
     this.#app = app;
+    this.#connections = new Connections(app.server);
+    this.#headersTimeout = o.limits.headersTimeout;
 
     app.decorateRequest("servedFor", undefined);
     app.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
@@ -90,19 +93,27 @@ export class LfsServer {
       finished = false;
       server.closeAllConnections();
     }, timeout);
+    // A server that closes looks no more for requests that take too long to arrive.
+    const headersTimer = setTimeout(() => this.#connections.closeWithoutRequest(), this.#headersTimeout);
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeIdleConnections();
+      this.#connections.closeUnused();
     });
     clearTimeout(timer);
+    clearTimeout(headersTimer);
     await this.#app.close();
     return finished;
   }
 
   #addHooks(limits: LfsServerOptions["limits"]): void {
     this.#app.addHook("onRequest", async (request, reply) => {
+      // The address is gone with the connection.
+      const { ip } = request;
+      this.#connections.began(request.raw);
       reply.raw.once("close", () => {
-        logAnswer(request, reply);
+        this.#connections.ended(request.raw);
+        logAnswer(request, reply, ip);
         if (this.#draining) setImmediate(() => this.#app.server.closeIdleConnections());
       });
       if (request.originalUrl.length > limits.urlBytes) {

@@ -7,10 +7,10 @@ const INTERNAL = "/-/lfs";
 
 /**
  * The paths of the LFS API behind a repository's: `/<path…>/<repo>` or, as clients derive it from a Git remote,
- * `/<path…>/<repo>.git/info/lfs`.
+ * `/<path…>/<repo>.git/info/lfs`. Oids and the ids of locks have nothing that is encoded.
  */
 const LFS_PATH =
-  /^\/(?<repository>.+?)(?:\/info\/lfs)?\/(?<call>objects\/(?:batch|verify|[0-9a-f]{64})|locks(?:\/verify|\/[^/]+\/unlock)?)$/;
+  /^\/(?<repository>.+?)(?:\/info\/lfs)?\/(?<call>objects\/(?:batch|verify|[0-9a-f]{64})|locks(?:\/verify|\/[^/%]+\/unlock)?)$/;
 
 /** Paths that are not below a repository. */
 const OWN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);

@@ -73,6 +73,11 @@ export interface CallOptions {
 
 export interface GetOptions extends CallOptions {
   readonly range?: ByteRange;
+  /**
+   * The chunks of the body are only lent: the caller is done with each when it asks for the next or returns, and the
+   * store may use its memory again. Otherwise they are the caller's to keep.
+   */
+  readonly borrow?: boolean;
 }
 
 /** Bytes `start` to `end`, both inclusive, from 0. Without `end`, or with one past the last byte: to the last byte. */

@@ -1,5 +1,6 @@
 import { Agent, request, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { once } from "node:events";
+import type { Writable } from "node:stream";
 
 export interface Answer {
   readonly status: number;
@@ -52,4 +53,12 @@ export async function answerTo(outgoing: ClientRequest): Promise<Answer> {
   const incoming = await headOf(outgoing);
   const body = Buffer.concat(await incoming.toArray());
   return { status: incoming.statusCode ?? 0, headers: incoming.headers, body };
+}
+
+const MEBIBYTE = Buffer.alloc(1024 * 1024);
+
+/** Sends so many MiB of zeros, as fast as they are taken and without looking at any answer, until nobody takes them. */
+export function pour(into: Writable, mebibytes: number): void {
+  if (mebibytes <= 0 || into.destroyed) return;
+  into.write(MEBIBYTE, () => setImmediate(() => pour(into, mebibytes - 1)));
 }

@@ -19,9 +19,10 @@ export const futimes: (fd: number, atime: number, mtime: number) => Promise<void
 
 /**
  * What the kernel holds in memory once a file is open needs no thread: the switch there and back costs ten times what
- * these two do. (That goes for closing files that were only read; closing what was written may wait for a server.)
+ * `fstatSync` and `closeSync` do (for files that were only read; closing what was written may wait for a server). When
+ * `openSync` and `readSync` may be used is up to `ReadPace`.
  */
-export { closeSync, fstatSync } from "node:fs";
+export { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 /** Reads up to `length` bytes at `position` into `buffer`; fewer only at the end of the file. Returns the number read. */
 export async function readFully(fd: number, buffer: Uint8Array, length: number, position: number): Promise<number> {

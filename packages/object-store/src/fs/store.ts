@@ -15,12 +15,13 @@ import type {
   StoredObject,
 } from "../port.ts";
 import { resolveRange } from "../range.ts";
-import { close, closeSync, fstatSync, open, unlink } from "./calls.ts";
+import { close, closeSync, fstatSync, open, openSync, unlink } from "./calls.ts";
 import { fsError, isErrno } from "./errors.ts";
 import { FileStat, OpenFile } from "./file-stat.ts";
 import { Folders } from "./folders.ts";
 import { alreadyThere, Names, statFile } from "./names.ts";
-import { FileBody, READ_SIZE, readExactly } from "./read-body.ts";
+import { FileBody, PieceBody, READ_SIZE, readPiece, readPieceSync } from "./read-body.ts";
+import { QUICK_READ, ReadPace } from "./read-pace.ts";
 import { Temporaries } from "./temporaries.ts";
 import { walk } from "./walk.ts";
 import { writeBody } from "./write-body.ts";
@@ -44,6 +45,7 @@ export class FsStore implements ObjectStore {
   readonly #temporaries: Temporaries;
   readonly #folders: Folders;
   readonly #names: Names;
+  readonly #readPace = new ReadPace();
 
   /** @param root made at the first put if it does not exist */
   constructor(root: string) {
@@ -68,26 +70,15 @@ export class FsStore implements ObjectStore {
   async get(key: ObjectKey, o: GetOptions = {}): Promise<StoredObject> {
     o.signal?.throwIfAborted();
     const path = this.#path(key);
-    let fd: number | undefined;
+    const here = this.#readPace.here();
     try {
-      fd = await open(path, READ_ONLY);
-      const stats = fstatSync(fd);
-      if (!stats.isFile()) throw new StorageError("not-found", `there is no object ${key}`);
-      const range = resolveRange(key, stats.size, o.range);
-      if (range.length > READ_SIZE) {
-        const body = new FileBody(fd, key, range, o.signal);
-        fd = undefined;
-        return new OpenFile(key, stats, range, body);
-      }
-      const bytes = await readExactly(fd, key, range.start, range.length);
-      return new OpenFile(key, stats, range, oneChunk(bytes));
+      const fd = here ? this.#readPace.run(() => openSync(path, READ_ONLY)) : await open(path, READ_ONLY);
+      return await this.#read(key, fd, here, o);
     } catch (error) {
       if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) {
         throw new StorageError("not-found", `there is no object ${key}`, { cause: error });
       }
       throw fsError(error, `reading ${key}`);
-    } finally {
-      if (fd !== undefined) closeSync(fd);
     }
   }
 
@@ -149,6 +140,28 @@ export class FsStore implements ObjectStore {
     return `${this.#root}/${key}`;
   }
 
+  /** Takes over the descriptor. */
+  async #read(key: ObjectKey, fd: number, here: boolean, o: GetOptions): Promise<StoredObject> {
+    let body: FileBody | undefined;
+    try {
+      const stats = fstatSync(fd);
+      if (!stats.isFile()) throw new StorageError("not-found", `there is no object ${key}`);
+      const range = resolveRange(key, stats.size, o.range);
+      if (range.length > READ_SIZE) {
+        body = new FileBody(fd, key, range, o);
+        return new OpenFile(key, stats, range, body);
+      }
+      const lent = o.borrow === true;
+      const piece =
+        here && range.length <= QUICK_READ
+          ? this.#readPace.run(() => readPieceSync(fd, key, range, lent))
+          : await readPiece(fd, key, range, lent);
+      return new OpenFile(key, stats, range, new PieceBody(piece));
+    } finally {
+      if (body === undefined) closeSync(fd);
+    }
+  }
+
   /** The answer to a create when the object exists: the body has its say, and what exists is made sure of. */
   async #refuse(key: ObjectKey, path: string, intake: Intake): Promise<never> {
     await intake.drain();
@@ -183,8 +196,4 @@ async function removeTemporary(path: string): Promise<void> {
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
   }
-}
-
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (bytes.length > 0) yield bytes;
 }

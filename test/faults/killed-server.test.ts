@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Serving } from "./support/serving.ts";
+import { soundObjects, temporaries } from "./support/store-folder.ts";
+import { assertDownloads, seededObjects, type TestObject, Upload, uploadMissing } from "./support/uploads.ts";
+
+const UPLOADS = 50;
+const REPOSITORY = "team/app";
+
+test("after kill -9 amid 50 uploads, all that was acknowledged is there, and nothing that is not whole", async (t) => {
+  const server = await Serving.start(t);
+  const store = join(server.data, "store");
+  const acknowledged: TestObject[] = [];
+
+  for (const [round, killAfter] of [1, 12, 37].entries()) {
+    const uploads = await Upload.beginAll(server.user(), REPOSITORY, seededObjects(round, UPLOADS));
+    let left = killAfter;
+    const statuses = await Promise.all(
+      uploads.map(async (upload) => {
+        const status = await upload.finish();
+        if (status === 200) acknowledged.push(upload.object);
+        if (status === 200 && --left === 0) await server.kill();
+        return status;
+      }),
+    );
+    assert.ok(left <= 0, `${killAfter} uploads were acknowledged before the kill: ${statuses.join()}`);
+    assert.ok(statuses.includes(undefined), "the kill came in the middle");
+
+    await server.restart();
+    assert.deepEqual(await temporaries(store), [], "the sweep at the start removes what was unfinished");
+    const visible = await soundObjects(store);
+    assert.ok(acknowledged.every(({ oid }) => visible.includes(oid)));
+    await assertDownloads(server.user(), REPOSITORY, acknowledged);
+  }
+
+  const all = seededObjects(0, UPLOADS);
+  await uploadMissing(server.user(), REPOSITORY, all);
+  await assertDownloads(server.user(), REPOSITORY, all);
+  await server.stop();
+});
