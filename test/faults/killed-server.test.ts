@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
+import { story } from "./support/story.ts";
 import { Serving } from "./support/serving.ts";
 import { soundObjects, temporaries } from "./support/store-folder.ts";
 import { assertDownloads, seededObjects, type TestObject, Upload, uploadMissing } from "./support/uploads.ts";
@@ -8,7 +8,7 @@ import { assertDownloads, seededObjects, type TestObject, Upload, uploadMissing 
 const UPLOADS = 50;
 const REPOSITORY = "team/app";
 
-test("after kill -9 amid 50 uploads, all that was acknowledged is there, and nothing that is not whole", async (t) => {
+story("after kill -9 amid 50 uploads, all that was acknowledged is there, and nothing that is not whole", async (t) => {
   const server = await Serving.start(t);
   const store = join(server.data, "store");
   const acknowledged: TestObject[] = [];

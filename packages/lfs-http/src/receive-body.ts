@@ -29,16 +29,23 @@ const LINGER_MS = 10_000;
  * @param done called at the end of the body
  */
 export function discardBody(request: IncomingMessage, done: () => void): void {
+  const { socket } = request;
   let left = LINGER_BYTES;
   const cut = (): void => {
-    request.socket.destroy();
+    socket.destroy();
   };
   const timer = setTimeout(cut, LINGER_MS);
-  request.once("close", () => clearTimeout(timer));
+  // A request that has been answered is not told when its connection closes.
+  const closed = (): void => clearTimeout(timer);
+  socket.once("close", closed);
   request.on("data", (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) cut();
   });
-  request.once("end", done);
+  request.once("end", () => {
+    clearTimeout(timer);
+    socket.off("close", closed);
+    done();
+  });
   request.resume();
 }

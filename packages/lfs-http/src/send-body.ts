@@ -9,9 +9,9 @@ export interface Head {
 }
 
 /**
- * Answers with a body of known length, as fast as the client takes it and no faster: the next piece is asked for when
- * the last has left our hands. Ends quietly when the client goes away. A body that fails once the answer has begun cuts
- * the connection: only so does the client learn that what it has is not all.
+ * Answers with a body of known length whose chunks are lent: the next piece is asked for when the kernel has taken the
+ * last, so as fast as the client reads and no faster. Ends quietly when the client goes away. A body that fails once the
+ * answer has begun cuts the connection: only so does the client learn that what it has is not all.
  * @throws what the body throws before its first piece, with nothing sent yet
  */
 export async function sendBody(reply: FastifyReply, head: Head, body: AsyncIterable<Uint8Array>): Promise<void> {
@@ -26,8 +26,8 @@ export async function sendBody(reply: FastifyReply, head: Head, body: AsyncItera
       while (next.done !== true && !response.destroyed) {
         sent += next.value.length;
         // Together with the headers, in one write, where there is one piece only.
-        if (sent >= head.length) return void response.end(next.value);
-        if (!response.write(next.value)) await drained(response);
+        if (sent >= head.length) return await end(response, next.value);
+        await write(response, next.value);
         next = await pieces.next();
       }
       if (sent < head.length && !response.destroyed) {
@@ -43,16 +43,25 @@ export async function sendBody(reply: FastifyReply, head: Head, body: AsyncItera
   }
 }
 
-/** Resolves when the response takes more, or when it never will. */
-function drained(response: ServerResponse): Promise<void> {
+/** Resolves when the bytes have left this process, or nobody is there any more to get them: they are of no more use. */
+function write(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  return untilGone(response, (done) => response.write(bytes, done));
+}
+
+/** As {@link write}, for the last bytes. */
+function end(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  return untilGone(response, (done) => response.end(bytes, done));
+}
+
+/** The platform drops the callback of a write whose connection breaks. */
+function untilGone(response: ServerResponse, send: (done: () => void) => void): Promise<void> {
   if (response.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
-      response.off("drain", done);
       response.off("close", done);
       resolve();
     };
-    response.once("drain", done);
     response.once("close", done);
+    send(done);
   });
 }

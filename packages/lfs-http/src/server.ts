@@ -131,13 +131,12 @@ export class LfsServer {
     });
 
     // Only a POST has a body of JSON, and only a PUT may take its time.
-    this.#app.addHook("preParsing", (request, _reply, payload, done) => {
+    this.#app.addHook("preParsing", (request, reply, payload, done) => {
       if (request.method === "POST") {
         const timer = setTimeout(() => {
           if (!request.raw.complete) request.raw.socket.destroy();
         }, limits.jsonBodyTimeout ?? JSON_BODY_TIMEOUT);
-        payload.once("close", () => clearTimeout(timer));
-        payload.once("end", () => clearTimeout(timer));
+        reply.raw.once("close", () => clearTimeout(timer));
       }
       done(null, payload);
     });

@@ -33,6 +33,8 @@ export class Transfers {
   readonly #objects: Objects;
   readonly #tokens: ActionTokens;
   readonly #onEvent: OnLfsEvent;
+  /** Objects whose stored copy is to be replaced by the next upload. */
+  readonly #damagedKeys = new Set<ObjectKey>();
 
   /** @param o.store checks SHA-256 */
   constructor(o: {
@@ -84,12 +86,13 @@ export class Transfers {
   }
 
   /**
-   * Opens the object. The body must be read to its end or returned early.
+   * Opens the object. The body must be read to its end or returned early, and its chunks are only lent: each is to be
+   * done with before the next is asked for.
    * @throws LfsError `damaged` when the store does not have what the database says; StorageError when it fails
    */
   async download(grant: DownloadGrant, o: { range?: ByteRange } = {}): Promise<AsyncIterable<Uint8Array>> {
     const { repository, oid, size } = grant;
-    const object = await this.#store.get(this.#key(grant), o).catch((error: unknown) => {
+    const object = await this.#store.get(this.#key(grant), { ...o, borrow: true }).catch((error: unknown) => {
       // With a range, a store that holds fewer bytes than known says that the range is not in the object.
       if (!(error instanceof StorageError) || (error.code !== "not-found" && error.code !== "invalid")) throw error;
       throw this.#damaged(repository, oid, error.message, error);
@@ -143,19 +146,33 @@ export class Transfers {
   async #keep(grant: ByteGrant, body: AsyncIterable<Uint8Array>, size: number): Promise<void> {
     const { repository, oid, by } = grant;
     const key = this.#key(grant);
-    const stored = await this.#store.stat(key);
-    // The name is the hash of the bytes: another length cannot be right.
-    const damaged = stored !== undefined && stored.size !== size;
+    const replace = this.#damagedKeys.has(key);
     try {
-      await this.#store.put(key, body, { size, sha256: oid, ifAbsent: !damaged });
+      await this.#store.put(key, body, { size, sha256: oid, ifAbsent: !replace });
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      // Someone has stored it, now or long ago. The body was read and is right, or the put had failed otherwise.
-      if (error.code === "conflict") return;
+      // Someone has stored it, now or long ago; the body was read and is right, or the put had failed otherwise.
+      if (error.code === "conflict") return await this.#checkStored(grant, key, size);
       if (error.code !== "invalid" && error.code !== "corrupt") throw error;
       throw new LfsError("wrong-body", `${error.message}: nothing was stored`, { cause: error });
     }
-    if (damaged) this.#onEvent({ type: "object-healed", repository, oid, by });
+    if (replace) {
+      this.#damagedKeys.delete(key);
+      this.#onEvent({ type: "object-healed", repository, oid, by });
+    }
+  }
+
+  /**
+   * An object's name is the hash of its bytes, so a stored copy of another length is proven damaged. The bytes that have
+   * just come are gone; the client is asked for them again, and then they replace the copy.
+   */
+  async #checkStored({ repository, oid }: ObjectName, key: ObjectKey, size: number): Promise<void> {
+    const stored = await this.#store.stat(key);
+    if (stored?.size === size) return;
+    if (stored !== undefined) this.#damagedKeys.add(key);
+    const reason = `the store holds ${stored?.size ?? "none"} of ${size} bytes`;
+    this.#onEvent({ type: "object-damaged", repository, oid, reason });
+    throw new LfsError("unavailable", `the server's copy of ${oid} was damaged: send the object again to replace it`);
   }
 
   #key({ repository, oid }: ObjectName): ObjectKey {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import type { TestContext } from "node:test";
 import { atEnd, temporaryFolder } from "../../support/cleanup.ts";
-import { skip } from "./require.ts";
+import { runWell } from "../../support/run.ts";
+import { skip } from "./story.ts";
 
 // Root need not be mapped to itself; all others need it in order to mount.
 const USER = process.getuid?.() === 0 ? [] : ["--map-root-user"];
@@ -50,6 +51,23 @@ export class SmallDisk {
     const file = join(this.outside, "filler");
     await writeFile(file, Buffer.alloc(bytes));
     return () => rm(file);
+  }
+
+  async makeReadOnly(): Promise<void> {
+    await this.#run("mount", "-o", "remount,ro", this.path);
+  }
+
+  /** Makes any file read-only for processes under {@link enter}, root's too: permission bits would not stop them. */
+  async makeReadOnlyInside(file: string): Promise<void> {
+    const stand = join(this.path, "stand-in");
+    await this.#run("cp", "-p", file, stand);
+    await this.#run("mount", "-o", "remount,ro", this.path);
+    await this.#run("mount", "--bind", stand, file);
+  }
+
+  async #run(...command: readonly string[]): Promise<void> {
+    const [program = "", ...args] = [...this.enter, ...command];
+    await runWell(program, args);
   }
 }
 

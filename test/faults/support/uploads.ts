@@ -4,7 +4,7 @@ import { Agent, request } from "node:http";
 import { once } from "node:events";
 import { seededChunks, sha256 } from "../../support/content.ts";
 import type { LfsUser } from "../../wire/support/lfs-user.ts";
-import { answerTo } from "../../wire/support/http.ts";
+import { type Answer, answerTo } from "../../wire/support/http.ts";
 
 export interface TestObject {
   readonly oid: string;
@@ -35,6 +35,7 @@ export class Upload {
   readonly object: TestObject;
   readonly #request: ClientRequest;
   readonly #agent = new Agent({ keepAlive: false });
+  readonly #answer: Promise<Answer>;
 
   private constructor(object: TestObject, port: number, path: string) {
     this.object = object;
@@ -46,8 +47,9 @@ export class Upload {
       agent: this.#agent,
       headers: { "Content-Length": object.size, Expect: "100-continue" },
     });
-    // Seen by whoever waits for the answer.
-    this.#request.on("error", () => {});
+    this.#answer = answerTo(this.#request);
+    // Seen by `finish`; the connection may break long before.
+    this.#answer.catch(() => {});
   }
 
   /** Sends the head; resolves when the server has taken the request on and waits for the body. */
@@ -79,9 +81,8 @@ export class Upload {
   /** Sends the body from `start` on. @returns the status, or undefined when the connection broke */
   async finish(start = 0): Promise<number | undefined> {
     try {
-      const answer = answerTo(this.#request);
       this.#request.end(this.object.bytes.subarray(start));
-      return (await answer).status;
+      return (await this.#answer).status;
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : "";
       if (!CONNECTION_ENDS.has(code)) throw error;

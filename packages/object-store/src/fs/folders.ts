@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { closeSync, fsync, open } from "./calls.ts";
+import { closeSync, fsync, openSync } from "./calls.ts";
 import { isErrno } from "./errors.ts";
 
 /** How many folders are remembered. Past that they are all looked at again. */
@@ -12,6 +12,9 @@ export class Folders {
   readonly #root: string;
   readonly #made = new Set<string>();
   readonly #durable = new Set<string>();
+  /** Syncs under way, and for each folder the one that begins when that ends. */
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #next = new Map<string, Promise<void>>();
 
   constructor(root: string) {
     this.#root = root;
@@ -47,14 +50,47 @@ export class Folders {
     if (process.platform === "win32") return;
     const unsure: string[] = [];
     for (let at = folder; !this.#durable.has(at); at = dirname(at)) unsure.push(at);
-    await Promise.all([folder, ...unsure.map((path) => dirname(path))].map(syncFolder));
+    await Promise.all([folder, ...unsure.map((path) => dirname(path))].map((path) => this.#syncOnce(path)));
     if (this.#durable.size >= REMEMBERED) this.forget();
     for (const path of unsure) this.#durable.add(path);
+  }
+
+  /**
+   * A sync makes durable what had happened when it began. So whoever comes while one is under way needs another, which
+   * all who come until that begins share.
+   */
+  #syncOnce(path: string): Promise<void> {
+    const running = this.#running.get(path);
+    if (running === undefined) return this.#run(path);
+    const waiting = this.#next.get(path);
+    if (waiting !== undefined) return waiting;
+    const next = running.then(
+      () => this.#runNext(path),
+      () => this.#runNext(path),
+    );
+    this.#next.set(path, next);
+    return next;
+  }
+
+  #runNext(path: string): Promise<void> {
+    this.#next.delete(path);
+    return this.#run(path);
+  }
+
+  async #run(path: string): Promise<void> {
+    const sync = syncFolder(path);
+    this.#running.set(path, sync);
+    try {
+      await sync;
+    } finally {
+      if (this.#running.get(path) === sync) this.#running.delete(path);
+    }
   }
 }
 
 async function syncFolder(path: string): Promise<void> {
-  const fd = await open(path, constants.O_RDONLY);
+  // Something was just done in it, so the kernel has it in memory.
+  const fd = openSync(path, constants.O_RDONLY);
   try {
     await fsync(fd);
   } catch (error) {

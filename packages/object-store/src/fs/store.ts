@@ -172,7 +172,8 @@ export class FsStore implements ObjectStore {
   async #store(key: ObjectKey, path: string, intake: Intake, o: PutOptions): Promise<Stats> {
     const { path: temporary, fd } = await this.#temporaries.create();
     try {
-      const stats = await writeAndClose(fd, intake);
+      // What did not exist before has no version that it could be taken for.
+      const stats = await writeAndClose(fd, intake, { stamp: o.ifAbsent !== true });
       return await this.#names.give(key, path, { path: temporary, stats }, o);
     } finally {
       await removeTemporary(temporary);
@@ -180,13 +181,17 @@ export class FsStore implements ObjectStore {
   }
 }
 
-async function writeAndClose(fd: number, intake: Intake): Promise<Stats> {
+async function writeAndClose(fd: number, intake: Intake, o: { readonly stamp: boolean }): Promise<Stats> {
   try {
-    await writeBody(fd, intake);
-    return fstatSync(fd);
-  } finally {
+    await writeBody(fd, intake, o);
+  } catch (error) {
+    // What was written and not synced may have to wait for a server.
     await close(fd);
+    throw error;
   }
+  const stats = fstatSync(fd);
+  closeSync(fd);
+  return stats;
 }
 
 /** After a rename it is gone already. */

@@ -5,23 +5,24 @@ import { nextTimestamp } from "./file-stat.ts";
 /** The most that one body collects before it is written, in bytes. */
 const LARGEST_WRITE = 4 * 1024 * 1024;
 /** The least, so that many bodies at once still write in reasonable pieces. */
-const SMALLEST_WRITE = 256 * 1024;
+const SMALLEST_WRITE = 128 * 1024;
 /** The most chunks in a write: what writev(2) takes, and a bound on bodies that come byte by byte. */
 const MOST_CHUNKS = 1024;
 /** What all bodies that are being written may hold in memory together, in bytes (each holds up to two pieces). */
-const MEMORY_FOR_WRITES = 48 * 1024 * 1024;
+const MEMORY_FOR_WRITES = 32 * 1024 * 1024;
 /** A large body is pushed to the disk as it comes, so that the last sync does not wait for gigabytes. */
 const SYNC_EVERY = 64 * 1024 * 1024;
 
 let writersNow = 0;
 
 /**
- * Writes a body to an open, empty file, gives it a time that tells versions apart, and syncs it. While one piece is written the next is collected, so the source
+ * Writes a body to an open, empty file and syncs it. While one piece is written the next is collected, so the source
  * waits only when it is faster than the disk. The pieces shrink when many bodies are written at once, which bounds
  * the memory of them all.
+ * @param o.stamp gives the file a time that tells it from a version before it
  * @throws what the body throws; errors of the system
  */
-export async function writeBody(fd: number, body: Intake): Promise<void> {
+export async function writeBody(fd: number, body: Intake, o: { readonly stamp: boolean }): Promise<void> {
   writersNow += 1;
   const pending = new PendingWrites(fd);
   try {
@@ -38,7 +39,7 @@ export async function writeBody(fd: number, body: Intake): Promise<void> {
       }
     }
     if (pieceBytes > 0) await pending.write(piece, pieceBytes);
-    await pending.finish();
+    await pending.finish(o.stamp);
   } finally {
     // The file must not be closed under a write that is still going on.
     await pending.settle();
@@ -76,11 +77,13 @@ class PendingWrites {
   }
 
   /** Waits for everything and makes it durable. */
-  async finish(): Promise<void> {
+  async finish(stamp: boolean): Promise<void> {
     await this.#write;
     await this.#sync;
-    const now = nextTimestamp();
-    this.#write = handled(futimes(this.#fd, now, now));
+    if (stamp) {
+      const now = nextTimestamp();
+      this.#write = handled(futimes(this.#fd, now, now));
+    }
     this.#sync = handled(fdatasync(this.#fd));
     await this.#write;
     await this.#sync;
