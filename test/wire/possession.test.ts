@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { seededBytes, sha256 } from "../support/content.ts";
-import { send } from "./support/http.ts";
+import { send, type Answer } from "./support/http.ts";
 import { refusal } from "./support/messages.ts";
 import { WireServer } from "./support/wire-server.ts";
 
@@ -113,7 +113,10 @@ test("a wrong body makes a damaged copy no worse", async () => {
   await damage(key, bytes.subarray(0, 5000));
 
   const path = await bob.target("bob/app", "upload", { oid, size: bytes.length });
-  refusal(400, await send({ port: server.port, method: "PUT", path, body: Buffer.alloc(10_000) }));
+  const put = (body: Uint8Array): Promise<Answer> => send({ port: server.port, method: "PUT", path, body });
+  refusal(400, await put(Buffer.alloc(10_000)));
+  refusal(503, await put(bytes));
+  refusal(400, await put(Buffer.alloc(10_000)));
 
   assert.equal((await server.store.stat(await keyOf(oid)))?.size, 5000);
 });

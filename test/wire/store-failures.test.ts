@@ -32,7 +32,6 @@ async function put(bytes: Uint8Array): Promise<Answer> {
 
 const MOMENTS: ReadonlyArray<readonly [when: string, fault: Fault]> = [
   ["before it takes anything", { call: "put", moment: { at: "before" }, error: full() }],
-  ["when it looks", { call: "stat", moment: { at: "before" }, error: full() }],
   ["in the middle of the body", { call: "put", moment: { at: "body", bytes: 300_000 }, error: full() }],
 ];
 

@@ -29,8 +29,12 @@ export function parseRepositoryName(text: string): RepositoryName | undefined {
   const name = text.endsWith(".git") ? text.slice(0, -".git".length) : text;
   for (const segment of name.split("/")) {
     if (segment === "" || segment.startsWith(".") || segment.trim() !== segment) return undefined;
-    if (utf8.encode(segment).length > MAX_SEGMENT_BYTES) return undefined;
+    if (isLonger(segment, MAX_SEGMENT_BYTES)) return undefined;
   }
-  if (utf8.encode(name).length > MAX_REPOSITORY_NAME_BYTES) return undefined;
-  return name as RepositoryName;
+  return isLonger(name, MAX_REPOSITORY_NAME_BYTES) ? undefined : (name as RepositoryName);
+}
+
+/** Encodes only what may be too long: a unit of UTF-16 is at most three bytes of UTF-8. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && utf8.encode(text).length > bytes;
 }

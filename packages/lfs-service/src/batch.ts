@@ -55,14 +55,15 @@ export class Batches {
     this.#checkTerms(request);
 
     const asked = distinct(request.objects);
-    const oids = asked.flatMap(({ oid }) => parseOid(oid) ?? []);
+    const oids = asked.flatMap(({ oid }) => oid ?? []);
     const known = repository === undefined ? new Map<Oid, number>() : await this.#objects.linked(repository.id, oids);
     const expiresAt = new Date(Date.now() + this.#lifetime * 1000);
     const issue = this.#tokens.issue({ repository: name, operation, principal: principal.name, expiresAt });
-    const objects = asked.map(({ oid: text, size }): BatchEntry => {
-      const oid = parseOid(text);
-      const wrong = refusal(oid, size);
-      if (oid === undefined || wrong !== undefined) return failed(text, size, 422, wrong ?? "");
+    const objects = asked.map(({ text, oid, size }): BatchEntry => {
+      if (oid === undefined) return failed(text, size, 422, "the oid is not 64 lower-case hexadecimal digits");
+      if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
+        return failed(oid, size, 422, "the size is not a whole number of bytes");
+      }
       const present = known.get(oid);
       // Clients without the size send none or 0, which says nothing.
       if (present !== undefined && size && size !== present) {
@@ -70,7 +71,7 @@ export class Batches {
       }
       if (operation === "upload") {
         if (present !== undefined) return { oid, size: size ?? present };
-        return { oid, size: size ?? 0, action: { kind: "upload", token: issue(oid, size ?? undefined) } };
+        return { oid, size: size ?? 0, action: { kind: "upload", token: issue(oid, size) } };
       }
       if (present === undefined) return failed(oid, size, 404, NOT_HERE);
       return { oid, size: size ?? present, action: { kind: "download", token: issue(oid, present) } };
@@ -97,23 +98,23 @@ export class Batches {
   }
 }
 
-type Asked = BatchRequest["objects"][number];
+interface Asked {
+  /** As the client wrote it. */
+  readonly text: string;
+  /** Undefined when that is none. */
+  readonly oid: Oid | undefined;
+  readonly size: number | undefined;
+}
 
 /** Clients hang on an oid that is answered twice. The first of several counts. */
-function distinct(objects: readonly Asked[]): Asked[] {
+function distinct(objects: BatchRequest["objects"]): Asked[] {
   const byOid = new Map<string, Asked>();
-  for (const object of objects) if (!byOid.has(object.oid)) byOid.set(object.oid, object);
+  for (const { oid, size } of objects) {
+    if (!byOid.has(oid)) byOid.set(oid, { text: oid, oid: parseOid(oid), size: size ?? undefined });
+  }
   return [...byOid.values()];
 }
 
-function refusal(oid: Oid | undefined, size: number | null | undefined): string | undefined {
-  if (oid === undefined) return "the oid is not 64 lower-case hexadecimal digits";
-  if (size !== undefined && size !== null && (!Number.isSafeInteger(size) || size < 0)) {
-    return "the size is not a whole number of bytes";
-  }
-  return undefined;
-}
-
-function failed(oid: string, size: number | null | undefined, code: 404 | 422, message: string): BatchEntry {
+function failed(oid: string, size: number | undefined, code: 404 | 422, message: string): BatchEntry {
   return { oid, size: size ?? 0, error: { code, message } };
 }
