@@ -61,7 +61,7 @@ export class Batches {
     const issue = this.#tokens.issue({ repository: name, operation, principal: principal.name, expiresAt });
     const objects = asked.map(({ text, oid, size }): BatchEntry => {
       if (oid === undefined) return failed(text, size, 422, "the oid is not 64 lower-case hexadecimal digits");
-      if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
+      if (size !== undefined && !isSize(size)) {
         return failed(oid, size, 422, "the size is not a whole number of bytes");
       }
       const present = known.get(oid);
@@ -115,6 +115,11 @@ function distinct(objects: BatchRequest["objects"]): Asked[] {
   return [...byOid.values()];
 }
 
+function isSize(size: number): boolean {
+  return Number.isSafeInteger(size) && size >= 0;
+}
+
+/** Clients that read a size which is none give up the whole answer. */
 function failed(oid: string, size: number | undefined, code: 404 | 422, message: string): BatchEntry {
-  return { oid, size: size ?? 0, error: { code, message } };
+  return { oid, size: size !== undefined && isSize(size) ? size : 0, error: { code, message } };
 }

@@ -92,11 +92,13 @@ export class Transfers {
    */
   async download(grant: DownloadGrant, o: { range?: ByteRange } = {}): Promise<AsyncIterable<Uint8Array>> {
     const { repository, oid, size } = grant;
-    const object = await this.#store.get(this.#key(grant), { ...o, borrow: true }).catch((error: unknown) => {
-      // With a range, a store that holds fewer bytes than known says that the range is not in the object.
-      if (!(error instanceof StorageError) || (error.code !== "not-found" && error.code !== "invalid")) throw error;
-      throw this.#damaged(repository, oid, error.message, error);
-    });
+    const object = await this.#store
+      .get(this.#key(grant), { ...o, borrow: true, immutable: true })
+      .catch((error: unknown) => {
+        // With a range, a store that holds fewer bytes than known says that the range is not in the object.
+        if (!(error instanceof StorageError) || (error.code !== "not-found" && error.code !== "invalid")) throw error;
+        throw this.#damaged(repository, oid, error.message, error);
+      });
     if (object.size !== size) {
       await object.body[Symbol.asyncIterator]().return?.();
       throw this.#damaged(repository, oid, `the store holds ${object.size} bytes of ${size}`);

@@ -78,6 +78,11 @@ export interface GetOptions extends CallOptions {
    * store may use its memory again. Otherwise they are the caller's to keep.
    */
   readonly borrow?: boolean;
+  /**
+   * What is under the key never changes, because the key is made from the bytes. The store may then answer from what it
+   * knows, and for some seconds give out an object that was removed.
+   */
+  readonly immutable?: boolean;
 }
 
 /** Bytes `start` to `end`, both inclusive, from 0. Without `end`, or with one past the last byte: to the last byte. */

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import type { TestContext } from "node:test";
+import { skip } from "./story.ts";
 
 /** False, and the test skipped, where the system does not keep the peak of a process's memory for others to read. */
 export function requirePeakMemory(t: TestContext): boolean {
   if (process.platform === "linux") return true;
-  t.skip("reads the peak of memory from /proc, which only Linux has");
+  skip(t, "reads the peak of memory from /proc, which only Linux has");
   return false;
 }
 

@@ -6,14 +6,22 @@ export type StopReason = (typeof SIGNALS)[number] | "aborted";
 /** Resolves when the process is told to stop. A second signal ends it at once, as users of a terminal expect. */
 export function untilStopped(signal: AbortSignal | undefined): Promise<StopReason> {
   return new Promise((resolve) => {
+    let stopping = false;
     const stop = (reason: StopReason): void => {
-      for (const name of SIGNALS) process.off(name, stop);
+      if (stopping) return;
+      stopping = true;
+      for (const name of SIGNALS) process.off(name, stop).once(name, endAtOnce);
       resolve(reason);
     };
     for (const name of SIGNALS) process.once(name, stop);
     if (signal?.aborted === true) stop("aborted");
     signal?.addEventListener("abort", () => stop("aborted"), { once: true });
   });
+}
+
+/** The signal again, now that nobody listens to it. */
+function endAtOnce(signal: NodeJS.Signals): void {
+  process.kill(process.pid, signal);
 }
 
 /**

@@ -147,4 +147,34 @@ export const readingTests: readonly ContractTest[] = [
       for (const copy of copies) assertBytes(copy, bytes);
     },
   },
+  {
+    title:
+      "lent chunks are right as long as each is looked at before the next is asked for, however many bodies at once",
+    run: async (store) => {
+      const keys = SIZES.map((size) => parseKey(`objects/${size}`));
+      for (const [index, size] of SIZES.entries()) await putBytes(store, keys[index] ?? key, bytesOf(index, size));
+      const readings = Array.from({ length: 4 }, () => [...SIZES.entries()]).flat();
+      await Promise.all(
+        readings.map(async ([index, size]) => {
+          const { body } = await store.get(keys[index] ?? key, { borrow: true, immutable: true });
+          const chunks: Buffer[] = [];
+          for await (const chunk of body) chunks.push(Buffer.from(chunk));
+          assertBytes(Buffer.concat(chunks), bytesOf(index, size));
+        }),
+      );
+    },
+  },
+  {
+    title: "an immutable object that is removed and stored anew is read as it is now",
+    run: async (store) => {
+      for (const size of [100, 2 * MiB]) {
+        await putBytes(store, key, bytesOf(1, size));
+        for (let i = 0; i < 2; i++) assert.equal((await store.get(key, { immutable: true })).size, size);
+        await store.delete(key);
+        await assert.rejects(store.get(key, { immutable: true }), withCode("not-found"));
+        await putBytes(store, key, bytesOf(2, size - 1));
+        assertBytes(await readBody((await store.get(key, { immutable: true })).body), bytesOf(2, size - 1));
+      }
+    },
+  },
 ];

@@ -22,6 +22,7 @@ import { Folders } from "./folders.ts";
 import { alreadyThere, Names, statFile } from "./names.ts";
 import { FileBody, PieceBody, READ_SIZE, readPiece, readPieceSync } from "./read-body.ts";
 import { QUICK_READ, ReadPace } from "./read-pace.ts";
+import { OpenFiles, type OpenFile as KeptFile } from "./open-files.ts";
 import { Temporaries } from "./temporaries.ts";
 import { walk } from "./walk.ts";
 import { writeBody } from "./write-body.ts";
@@ -46,6 +47,7 @@ export class FsStore implements ObjectStore {
   readonly #folders: Folders;
   readonly #names: Names;
   readonly #readPace = new ReadPace();
+  readonly #openFiles = new OpenFiles();
 
   /** @param root made at the first put if it does not exist */
   constructor(root: string) {
@@ -72,6 +74,8 @@ export class FsStore implements ObjectStore {
     const path = this.#path(key);
     const here = this.#readPace.here();
     try {
+      const kept = o.immutable === true ? this.#openFiles.find(path) : undefined;
+      if (kept !== undefined) return await this.#readKept(key, kept, here, o);
       const fd = here ? this.#readPace.run(() => openSync(path, READ_ONLY)) : await open(path, READ_ONLY);
       return await this.#read(key, fd, here, o);
     } catch (error) {
@@ -103,6 +107,7 @@ export class FsStore implements ObjectStore {
     const path = this.#path(key);
     try {
       await this.#names.take(key, path, o);
+      this.#openFiles.forget(path);
     } catch (error) {
       throw fsError(error, `deleting ${key}`);
     }
@@ -131,6 +136,7 @@ export class FsStore implements ObjectStore {
   }
 
   async close(): Promise<void> {
+    this.#openFiles.close();
     await this.#temporaries.close();
   }
 
@@ -142,24 +148,48 @@ export class FsStore implements ObjectStore {
 
   /** Takes over the descriptor. */
   async #read(key: ObjectKey, fd: number, here: boolean, o: GetOptions): Promise<StoredObject> {
-    let body: FileBody | undefined;
+    let mine = true;
     try {
       const stats = fstatSync(fd);
       if (!stats.isFile()) throw new StorageError("not-found", `there is no object ${key}`);
       const range = resolveRange(key, stats.size, o.range);
       if (range.length > READ_SIZE) {
-        body = new FileBody(fd, key, range, o);
-        return new OpenFile(key, stats, range, body);
+        mine = false;
+        return new OpenFile(key, stats, range, new FileBody(fd, key, range, o));
       }
-      const lent = o.borrow === true;
-      const piece =
-        here && range.length <= QUICK_READ
-          ? this.#readPace.run(() => readPieceSync(fd, key, range, lent))
-          : await readPiece(fd, key, range, lent);
-      return new OpenFile(key, stats, range, new PieceBody(piece));
+      if (o.immutable === true && stats.size <= QUICK_READ) {
+        mine = false;
+        return await this.#readKept(key, this.#openFiles.keep(this.#path(key), fd, stats), here, o);
+      }
+      return new OpenFile(key, stats, range, await this.#readWhole(key, fd, range, here, o));
     } finally {
-      if (body === undefined) closeSync(fd);
+      if (mine) closeSync(fd);
     }
+  }
+
+  async #readKept(key: ObjectKey, file: KeptFile, here: boolean, o: GetOptions): Promise<StoredObject> {
+    const { fd, stats, release } = file;
+    try {
+      const range = resolveRange(key, stats.size, o.range);
+      return new OpenFile(key, stats, range, await this.#readWhole(key, fd, range, here, o));
+    } finally {
+      release();
+    }
+  }
+
+  async #readWhole(
+    key: ObjectKey,
+    fd: number,
+    range: StoredObject["range"],
+    here: boolean,
+    o: GetOptions,
+  ): Promise<PieceBody> {
+    const lent = o.borrow === true;
+    return new PieceBody(
+      here && range.length <= QUICK_READ
+        ? this.#readPace.run(() => readPieceSync(fd, key, range, lent))
+        : await readPiece(fd, key, range, lent),
+    );
   }
 
   /** The answer to a create when the object exists: the body has its say, and what exists is made sure of. */
@@ -174,7 +204,9 @@ export class FsStore implements ObjectStore {
     try {
       // What did not exist before has no version that it could be taken for.
       const stats = await writeAndClose(fd, intake, { stamp: o.ifAbsent !== true });
-      return await this.#names.give(key, path, { path: temporary, stats }, o);
+      const given = await this.#names.give(key, path, { path: temporary, stats }, o);
+      this.#openFiles.forget(path);
+      return given;
     } finally {
       await removeTemporary(temporary);
     }

@@ -1,0 +1,100 @@
+import type { Stats } from "node:fs";
+import { closeSync, fstatSync } from "./calls.ts";
+
+/** So many small files stay open after they were read… */
+const MOST = 1024;
+/** …for at least this long after the last time, and at most twice as long, in milliseconds. */
+const IDLE = 10_000;
+
+/** A file that is open for reading; `release` gives it back. */
+export interface OpenFile {
+  readonly fd: number;
+  readonly stats: Stats;
+  readonly release: () => void;
+}
+
+interface Entry {
+  readonly fd: number;
+  users: number;
+  usedSinceTick: boolean;
+  kept: boolean;
+}
+
+/**
+ * Small files that were read a moment ago, kept open for the next reader: many clients fetch the same objects at the same
+ * time, and opening a file costs as much as reading it. A file that was removed or replaced since is not given out.
+ */
+export class OpenFiles {
+  /** Least recently used first. */
+  readonly #entries = new Map<string, Entry>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** The open file of that path, if there is one and it is still what the path names. */
+  find(path: string): OpenFile | undefined {
+    const entry = this.#entries.get(path);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(path);
+    const stats = fstatSync(entry.fd);
+    if (stats.nlink === 0) {
+      this.#drop(entry);
+      return undefined;
+    }
+    this.#entries.set(path, entry);
+    return use(entry, stats);
+  }
+
+  /** Keeps a file open that was just opened, and gives it to its first reader. */
+  keep(path: string, fd: number, stats: Stats): OpenFile {
+    const entry: Entry = { fd, users: 0, usedSinceTick: true, kept: true };
+    const file = use(entry, stats);
+    this.forget(path);
+    this.#entries.set(path, entry);
+    for (const [oldest, { users }] of this.#entries) {
+      if (this.#entries.size <= MOST) break;
+      if (users === 0) this.forget(oldest);
+    }
+    this.#timer ??= setInterval(() => this.#tick(), IDLE).unref();
+    return file;
+  }
+
+  /** The path names another file from now on, or none. */
+  forget(path: string): void {
+    const entry = this.#entries.get(path);
+    if (entry === undefined) return;
+    this.#entries.delete(path);
+    this.#drop(entry);
+  }
+
+  /** Closes every file as soon as nobody reads it. */
+  close(): void {
+    for (const path of this.#entries.keys()) this.forget(path);
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #drop(entry: Entry): void {
+    entry.kept = false;
+    if (entry.users === 0) closeSync(entry.fd);
+  }
+
+  #tick(): void {
+    for (const [path, entry] of this.#entries) {
+      if (!entry.usedSinceTick && entry.users === 0) this.forget(path);
+      entry.usedSinceTick = false;
+    }
+    if (this.#entries.size === 0) this.close();
+  }
+}
+
+function use(entry: Entry, stats: Stats): OpenFile {
+  entry.users += 1;
+  entry.usedSinceTick = true;
+  return {
+    fd: entry.fd,
+    stats,
+    release: () => {
+      entry.users -= 1;
+      if (entry.users === 0 && !entry.kept) closeSync(entry.fd);
+    },
+  };
+}
