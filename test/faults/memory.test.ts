@@ -29,7 +29,7 @@ story("64 uploads of 64 MiB at once take little memory", async (t) => {
 const DOWNLOADS = 16;
 const SIZE = 2 * GIB;
 /** What each reader reads; past the first few MiB nothing changes. */
-const READ = 256 * MIB;
+const READ = 128 * MIB;
 
 story("16 downloads of 2 GiB by slow readers take little memory", async (t) => {
   if (!requirePeakMemory(t) || !(await requireRoom(t, 3 * GIB))) return;

@@ -81,8 +81,8 @@ story("users and tokens that the command line adds and removes count at once in 
   const token = `ada:${(await server.holdall(["token", "create", ...what])).stdout.trim()}`;
   assert.deepEqual(await statuses(token), [200]);
 
-  const list = JSON.parse((await server.holdall(["token", "list", "--json"])).stdout) as { id: string }[];
-  await server.holdall(["token", "revoke", list[0]?.id ?? assert.fail("the token is listed")]);
+  const list = JSON.parse((await server.holdall(["token", "list", "--json"])).stdout) as { tokens: { id: string }[] };
+  await server.holdall(["token", "revoke", list.tokens[0]?.id ?? assert.fail("the token is listed")]);
   assert.ok(!(await statuses(token)).includes(200));
   await server.holdall(["user", "remove", "ada"]);
   assert.ok(!(await statuses(ada)).includes(200));

@@ -1,12 +1,13 @@
 import cluster from "node:cluster";
 import type { Writable } from "node:stream";
+import { setFlagsFromString } from "node:v8";
 import type { Config } from "../config/index.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { announce } from "./announce.ts";
 import { claimDataFolder, claimStore } from "./claim.ts";
 import { StartError } from "./errors.ts";
 import { Instance } from "./instance.ts";
-import { prepareStorage } from "./storage.ts";
+import { keepHouse, openStorage } from "./storage.ts";
 import { untilStopped, untilWorkerStopped } from "./stop.ts";
 import { reportStartFailure, Workers } from "./workers.ts";
 
@@ -24,13 +25,19 @@ export interface ServeIo {
  * @throws StartError, StorageError or MetadataError when it cannot start
  */
 export async function serve(config: Config, io: ServeIo): Promise<number> {
+  // Most of what is young here are pieces of objects on their way. With more room for the young, V8 only keeps more of
+  // them before it looks, which doubles the memory of a busy server and makes nothing faster.
+  setFlagsFromString("--semi-space-growth-factor=1");
   const logger = createLogger(config.log, io.stderr);
   if (cluster.isWorker) return await serveAsWorker(config, logger.child({ worker: cluster.worker?.id }));
 
   using _claim = await claimDataFolder(config.data);
   await claimStore(config.store);
-  await using _housekeeping = await prepareStorage(config, logger);
+  await using storage = await openStorage(config);
+  using _housekeeping = await keepHouse(storage.store, logger);
   if (config.workers > 1) {
+    // The workers find it up to date, and open it for themselves.
+    await storage.metadata.close();
     const workers = await Workers.start(config.workers, logger);
     announce(config, workers.address, io.stdout);
     const reason = await Promise.race([untilStopped(io.signal), workers.failed]);
@@ -39,7 +46,7 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
     return reason === "failed" ? 1 : 0;
   }
 
-  const instance = await Instance.start(config, logger);
+  const instance = await Instance.start(config, logger, storage);
   announce(config, instance.address, io.stdout);
   const reason = await untilStopped(io.signal);
   logger.info({ reason }, "stopping");
@@ -50,7 +57,8 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
 async function serveAsWorker(config: Config, logger: Logger): Promise<number> {
   const stopped = untilWorkerStopped();
   try {
-    const instance = await Instance.start(config, logger);
+    await using storage = await openStorage(config);
+    const instance = await Instance.start(config, logger, storage);
     logger.info("worker serves");
     await stopped;
     await instance.stop();

@@ -2,77 +2,54 @@ import type { AddressInfo } from "node:net";
 import { Access, ActionTokens, Authenticator } from "@holdall/identity";
 import { LfsServer } from "@holdall/lfs-http";
 import { LfsService, type LfsEvent } from "@holdall/lfs-service";
-import type { Metadata } from "@holdall/metadata";
-import type { ObjectStore } from "@holdall/object-store";
 import { actionSecret, formatListen, type Config } from "../config/index.ts";
 import type { Logger } from "../log.ts";
 import { StartError } from "./errors.ts";
-import { openMetadata, openObjects } from "./storage.ts";
+import type { Storage } from "./storage.ts";
 
-/** One process's server with everything that it stands on. */
+/** One process's server. */
 export class Instance {
   readonly address: AddressInfo;
   readonly #server: LfsServer;
-  readonly #metadata: Metadata;
-  readonly #store: ObjectStore;
   readonly #logger: Logger;
   readonly #drainTimeout: number;
 
-  private constructor(o: {
-    address: AddressInfo;
-    server: LfsServer;
-    metadata: Metadata;
-    store: ObjectStore;
-    logger: Logger;
-    drainTimeout: number;
-  }) {
+  private constructor(o: { address: AddressInfo; server: LfsServer; logger: Logger; drainTimeout: number }) {
     this.address = o.address;
     this.#server = o.server;
-    this.#metadata = o.metadata;
-    this.#store = o.store;
     this.#logger = o.logger;
     this.#drainTimeout = o.drainTimeout;
   }
 
-  /** @throws StartError when it cannot listen; StorageError or MetadataError when its parts cannot be opened */
-  static async start(config: Config, logger: Logger): Promise<Instance> {
-    const store = openObjects(config);
-    const metadata = await openMetadata(config);
-    try {
-      const service = new LfsService({
-        store,
-        layout: config.layout,
-        metadata,
-        access: new Access(config.access),
-        actionTokens: new ActionTokens({ secret: Buffer.from(await actionSecret(config)) }),
-        createRepositories: config.createRepositories,
-        actionLifetime: Math.floor(config.actionLifetime / 1000),
-        maxBatchObjects: config.limits.batchObjects,
-        onEvent: (event) => logEvent(logger, event),
-      });
-      const server = new LfsServer({
-        service,
-        authenticator: new Authenticator({ users: metadata.users, tokens: metadata.tokens }),
-        logger,
-        limits: config.limits,
-        trustedProxies: config.trustedProxies,
-        ...(config.publicUrl === undefined ? {} : { publicUrl: config.publicUrl }),
-      });
-      const address = await listen(server, config);
-      return new Instance({ address, server, metadata, store, logger, drainTimeout: config.limits.drainTimeout });
-    } catch (error) {
-      await metadata.close();
-      await store.close();
-      throw error;
-    }
+  /** @throws StartError when it cannot listen */
+  static async start(config: Config, logger: Logger, { metadata, store }: Storage): Promise<Instance> {
+    const service = new LfsService({
+      store,
+      layout: config.layout,
+      metadata,
+      access: new Access(config.access),
+      actionTokens: new ActionTokens({ secret: Buffer.from(await actionSecret(config)) }),
+      createRepositories: config.createRepositories,
+      actionLifetime: Math.floor(config.actionLifetime / 1000),
+      maxBatchObjects: config.limits.batchObjects,
+      onEvent: (event) => logEvent(logger, event),
+    });
+    const server = new LfsServer({
+      service,
+      authenticator: new Authenticator({ users: metadata.users, tokens: metadata.tokens }),
+      logger,
+      limits: config.limits,
+      trustedProxies: config.trustedProxies,
+      ...(config.publicUrl === undefined ? {} : { publicUrl: config.publicUrl }),
+    });
+    const address = await listen(server, config);
+    return new Instance({ address, server, logger, drainTimeout: config.limits.drainTimeout });
   }
 
-  /** Lets what is under way finish, within the limit, and gives everything back. */
+  /** Lets what is under way finish, within the limit. */
   async stop(): Promise<void> {
     const finished = await this.#server.drain(this.#drainTimeout);
     if (!finished) this.#logger.warn("transfers that were still under way have been cut: limits.drainTimeout is over");
-    await this.#metadata.close();
-    await this.#store.close();
   }
 }
 

@@ -6,32 +6,32 @@ import type { Logger } from "../log.ts";
 
 const SWEEP_EVERY = 3_600_000;
 
-/** The database that the configuration names. */
-export async function openMetadata(config: Config): Promise<Metadata> {
-  return await openSqlite({ file: databasePath(config.data) });
+/** Where one process keeps things: what the configuration names. Disposing of it closes both. */
+export interface Storage extends AsyncDisposable {
+  readonly metadata: Metadata;
+  /** With the layers that the server relies on. */
+  readonly store: ObjectStore;
 }
 
-/** The store that the configuration names, with the layers that the server relies on. */
-export function openObjects(config: Config): ObjectStore {
-  return new VerifyLayer(openStore(config.store));
-}
-
-/**
- * What one process does for all that serve: brings the database up to date before anyone uses it, and clears away what
- * crashed uploads have left, now and every hour.
- */
-export async function prepareStorage(config: Config, logger: Logger): Promise<AsyncDisposable> {
-  const metadata = await openMetadata(config);
-  await metadata.close();
-  const store = openObjects(config);
-  await sweep(store, logger);
-  const timer = setInterval(() => void sweep(store, logger), SWEEP_EVERY);
+/** Opens both, and brings the database up to date if it is not. @throws MetadataError */
+export async function openStorage(config: Config): Promise<Storage> {
+  const store = new VerifyLayer(openStore(config.store));
+  const metadata = await openSqlite({ file: databasePath(config.data) });
   return {
+    metadata,
+    store,
     async [Symbol.asyncDispose]() {
-      clearInterval(timer);
+      await metadata.close();
       await store.close();
     },
   };
+}
+
+/** What one process does for all that serve: clears away what crashed uploads have left, now and every hour. */
+export async function keepHouse(store: ObjectStore, logger: Logger): Promise<Disposable> {
+  await sweep(store, logger);
+  const timer = setInterval(() => void sweep(store, logger), SWEEP_EVERY);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** A sweep that fails is tried again in an hour; serving does not depend on it. */

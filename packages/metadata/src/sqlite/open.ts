@@ -11,6 +11,9 @@ import { Reader } from "./reader.ts";
 import type { WriterThreadData } from "./writer-thread.ts";
 import { Writer } from "./writer.ts";
 
+/** What the writer thread keeps is small and short-lived; left to itself it would take as much as the whole server. MiB. */
+const WRITER_MEMORY = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 };
+
 export interface SqliteOptions {
   /** Created when absent; its folder must exist, on a local disk. Beside it SQLite keeps `<file>-wal` and `<file>-shm`. */
   readonly file: string;
@@ -31,7 +34,11 @@ export async function openSqlite({ file, busyLimit = 10_000, signal }: SqliteOpt
   const reader = Reader.open(path, busyLimit);
   const data: WriterThreadData = { file: path, busyLimit };
   const startThread = (): Worker =>
-    new Worker(new URL("./writer-thread.ts", import.meta.url), { name: "metadata writer", workerData: data });
+    new Worker(new URL("./writer-thread.ts", import.meta.url), {
+      name: "metadata writer",
+      workerData: data,
+      resourceLimits: WRITER_MEMORY,
+    });
   const database = new SqliteDatabase(reader, new Writer(path, startThread));
   try {
     if (!(await isUpToDate(database, path))) await migrate(database.db, path);

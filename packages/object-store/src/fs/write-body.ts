@@ -9,7 +9,7 @@ const SMALLEST_WRITE = 128 * 1024;
 /** The most chunks in a write: what writev(2) takes, and a bound on bodies that come byte by byte. */
 const MOST_CHUNKS = 1024;
 /** What all bodies that are being written may hold in memory together, in bytes (each holds up to two pieces). */
-const MEMORY_FOR_WRITES = 32 * 1024 * 1024;
+const MEMORY_FOR_WRITES = 16 * 1024 * 1024;
 /** A large body is pushed to the disk as it comes, so that the last sync does not wait for gigabytes. */
 const SYNC_EVERY = 64 * 1024 * 1024;
 
