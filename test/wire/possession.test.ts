@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { after, test } from "node:test";
+import { parseKey, type ObjectKey } from "@holdall/object-store";
 import { seededBytes, sha256 } from "../support/content.ts";
 import { send, type Answer } from "./support/http.ts";
 import { refusal } from "./support/messages.ts";
@@ -51,6 +53,7 @@ test("what is stored for another repository must be sent all the same, and is th
   const bytes = Buffer.from("known to both");
   const oid = await ada.upload("ada/app", bytes);
   const keys = await server.stored();
+  const stored = await server.store.stat(await keyOf(oid));
 
   const entry = await bob.ask("bob/app", "upload", { oid, size: bytes.length });
   assert.ok(entry.actions?.upload !== undefined, "the batch asks for the bytes");
@@ -59,6 +62,7 @@ test("what is stored for another repository must be sent all the same, and is th
   assert.deepEqual((await bob.download("bob/app", { oid })).body, bytes);
   assert.deepEqual((await ada.download("ada/app", { oid })).body, bytes);
   assert.deepEqual(await server.stored(), keys, "and stored once");
+  assert.deepEqual(await server.store.stat(await keyOf(oid)), stored, "and never written again");
 });
 
 test("other bytes than those that are stored earn nothing and change nothing", async () => {
@@ -89,9 +93,7 @@ test("an announced upload of what is elsewhere earns nothing before it has come"
 test("an object whose copy in the store has lost bytes is asked for once more, and made good", async () => {
   const bytes = seededBytes(7, 10_000);
   const oid = await ada.upload("ada/app", bytes);
-  const key = (await server.stored()).find((each) => each.endsWith(oid));
-  assert.ok(key !== undefined);
-  await damage(key, bytes.subarray(0, 5000));
+  await damage(oid, bytes.subarray(0, 5000));
   refusal(500, await ada.download("ada/app", { oid }));
 
   const path = await bob.target("bob/app", "upload", { oid, size: bytes.length });
@@ -108,9 +110,7 @@ test("an object whose copy in the store has lost bytes is asked for once more, a
 test("a wrong body makes a damaged copy no worse", async () => {
   const bytes = seededBytes(8, 10_000);
   const oid = await ada.upload("ada/app", bytes);
-  const key = (await server.stored()).find((each) => each.endsWith(oid));
-  assert.ok(key !== undefined);
-  await damage(key, bytes.subarray(0, 5000));
+  await damage(oid, bytes.subarray(0, 5000));
 
   const path = await bob.target("bob/app", "upload", { oid, size: bytes.length });
   const put = (body: Uint8Array): Promise<Answer> => send({ port: server.port, method: "PUT", path, body });
@@ -150,18 +150,13 @@ test("repositories come into being with the first upload that arrives, and not b
   );
 });
 
-async function keyOf(oid: string): Promise<Parameters<typeof server.store.stat>[0]> {
-  for await (const { key } of server.store.list("")) if (key.endsWith(oid)) return key;
-  return assert.fail(`${oid} is not stored`);
+async function keyOf(oid: string): Promise<ObjectKey> {
+  const key = (await server.stored()).find((each) => each.endsWith(oid));
+  assert.ok(key !== undefined, `${oid} is stored`);
+  return parseKey(key);
 }
 
-async function damage(key: string, bytes: Uint8Array): Promise<void> {
-  const found = await keyOf(key.slice(-64));
-  await server.store.put(
-    found,
-    (async function* () {
-      yield bytes;
-    })(),
-    { size: bytes.length },
-  );
+/** Puts these bytes in the place of those that are stored. */
+async function damage(oid: string, bytes: Uint8Array): Promise<void> {
+  await server.store.put(await keyOf(oid), Readable.from([bytes]), { size: bytes.length });
 }

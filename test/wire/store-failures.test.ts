@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { after, beforeEach, test } from "node:test";
 import { FaultyLayer, StorageError, type Fault } from "@holdall/object-store";
 import { seededBytes, sha256 } from "../support/content.ts";
@@ -130,14 +131,7 @@ test("an object that is cut in the store is 500 rather than served as whole", as
   const bytes = seededBytes(++seed, 1000);
   const oid = await user.upload("app", bytes);
   for await (const { key } of server.store.list(""))
-    if (key.endsWith(oid))
-      await server.store.put(
-        key,
-        (async function* () {
-          yield bytes.subarray(0, 500);
-        })(),
-        { size: 500 },
-      );
+    if (key.endsWith(oid)) await server.store.put(key, Readable.from([bytes.subarray(0, 500)]), { size: 500 });
 
   for (const headers of [{}, { Range: "bytes=1-2" }, { Range: "bytes=700-" }])
     refusal(500, await user.download("app", { oid }, headers));

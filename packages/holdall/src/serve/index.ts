@@ -1,6 +1,5 @@
 import cluster from "node:cluster";
 import type { Writable } from "node:stream";
-import { setFlagsFromString } from "node:v8";
 import type { Config } from "../config/index.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { announce } from "./announce.ts";
@@ -25,9 +24,6 @@ export interface ServeIo {
  * @throws StartError, StorageError or MetadataError when it cannot start
  */
 export async function serve(config: Config, io: ServeIo): Promise<number> {
-  // Most of what is young here are pieces of objects on their way. With more room for the young, V8 only keeps more of
-  // them before it looks, which doubles the memory of a busy server and makes nothing faster.
-  setFlagsFromString("--semi-space-growth-factor=1");
   const logger = createLogger(config.log, io.stderr);
   if (cluster.isWorker) return await serveAsWorker(config, logger.child({ worker: cluster.worker?.id }));
 
