@@ -8,7 +8,7 @@
 import { environmentVariable, type InstallPolicy, lookUp } from "./services/find.ts";
 import { serviceNames, type ServiceName, services } from "./services/table.ts";
 
-export { findService, type FoundService, type MissingService } from "./services/find.ts";
+export { findService, type FoundService } from "./services/find.ts";
 export type { ServiceName } from "./services/table.ts";
 
 async function main(args: readonly string[]): Promise<number> {

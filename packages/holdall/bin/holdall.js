@@ -2,7 +2,7 @@
 // Very old versions of Node read this file too, to be told which one they should be: no syntax of today here.
 
 const WANTED = [24, 12];
-const YOUNG_GENERATION = "--max-semi-space-size=4";
+const YOUNG_GENERATION = "--max-semi-space-size=2";
 
 const have = process.versions.node.split(".").map(Number);
 

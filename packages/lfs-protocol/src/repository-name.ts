@@ -7,7 +7,7 @@ declare const repositoryNameBrand: unique symbol;
 export type RepositoryName = string & { readonly [repositoryNameBrand]: true };
 
 export const MAX_REPOSITORY_NAME_BYTES = 1024;
-export const MAX_SEGMENT_BYTES = 200;
+const MAX_SEGMENT_BYTES = 200;
 
 // Control characters (C0, DEL, C1), backslash (a separator for some tools and file systems), and halves of surrogate
 // pairs, which have no UTF-8 form.

@@ -1,15 +1,17 @@
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { Access, ActionTokens, Authenticator, parsePattern, parseWho, type AccessRule } from "@holdall/identity";
 import { LfsServer, type LfsServerLimits } from "@holdall/lfs-http";
-import type { Layout } from "@holdall/lfs-protocol";
+import { objectPath, parseOid, parseRepositoryName, type Layout } from "@holdall/lfs-protocol";
 import { LfsService, type LfsEvent } from "@holdall/lfs-service";
 import { openSqlite, type Metadata, type Right } from "@holdall/metadata";
-import { FsStore, MemoryStore, VerifyLayer, type ObjectStore } from "@holdall/object-store";
+import { FsStore, MemoryStore, parseKey, VerifyLayer, type ObjectStore } from "@holdall/object-store";
 import { pino } from "pino";
+import { sha256 } from "../../support/content.ts";
 import { LfsUser } from "./lfs-user.ts";
 
 /** Who (as a configuration spells it), which repositories, which right. */
@@ -124,6 +126,18 @@ export class WireServer implements AsyncDisposable {
   /** Someone at a client; nobody in particular without a name. */
   as(name?: string): LfsUser {
     return new LfsUser(this.port, name === undefined ? undefined : `${name}:${passwordOf(name)}`);
+  }
+
+  /** Puts an object where an upload would leave it, without one. @returns the oid */
+  async place(repository: string, bytes: Uint8Array): Promise<string> {
+    const oid = parseOid(sha256(bytes));
+    const name = parseRepositoryName(repository);
+    assert.ok(oid !== undefined && name !== undefined);
+    const size = bytes.length;
+    await this.store.put(parseKey(objectPath("shared", name, oid)), Readable.from([bytes]), { size });
+    const { id } = await this.metadata.repositories.ensure(name);
+    await this.metadata.objects.link(id, { oid, size });
+    return oid;
   }
 
   /** The keys of all that is stored. */
