@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { atEnd } from "../support/cleanup.ts";
-import { assertLittleMemory } from "./support/memory.ts";
+import { inMib, peakMemory, requirePeakMemory } from "./support/memory.ts";
 import { requireOpenFiles } from "./support/open-files.ts";
 import { Serving } from "./support/serving.ts";
 import { story } from "./support/story.ts";
@@ -11,12 +11,15 @@ import { assertDownloads, seededObject } from "./support/uploads.ts";
 const CONNECTIONS = 10_000;
 /** Fewer than a listening socket queues, so that none has to be tried twice. */
 const AT_ONCE = 250;
+/** Bytes. A bare server of Node takes about 15 KiB for each. */
+const MEMORY_FOR_EACH = 20 * 1024;
 const REPOSITORY = "team/app";
 
 story("10,000 idle connections keep nobody from being served, in little memory", async (t) => {
-  if (!(await requireOpenFiles(t, CONNECTIONS))) return;
+  if (!requirePeakMemory(t) || !(await requireOpenFiles(t, CONNECTIONS))) return;
   // Longer than the story takes: they are to be there all the time.
   const server = await Serving.start(t, { config: { limits: { headersTimeout: "4m", keepAliveTimeout: "4m" } } });
+  const alone = await peakMemory(server.pid);
   const idle: Socket[] = [];
   let closed = 0;
   atEnd(t, () => idle.forEach((socket) => socket.destroy()));
@@ -35,7 +38,12 @@ story("10,000 idle connections keep nobody from being served, in little memory",
   for (const { bytes } of objects) await server.user().upload(REPOSITORY, bytes);
   await assertDownloads(server.user(), REPOSITORY, objects);
   assert.equal(closed, 0, "they are still open");
-  if (process.platform === "linux") await assertLittleMemory(t, server.pid);
+  const peak = await peakMemory(server.pid);
+  t.diagnostic(`peak memory of the server: ${inMib(peak)}, ${inMib(alone)} without connections`);
+  assert.ok(
+    (peak - alone) / CONNECTIONS < MEMORY_FOR_EACH,
+    `${(peak - alone) / CONNECTIONS} bytes for each connection`,
+  );
   await server.stop();
 });
 

@@ -106,7 +106,7 @@ test("a connection on which nothing moves is cut in the middle of a download", a
 
 test("an upload may take as long as it likes, as long as it moves", async () => {
   await using server = await WireServer.start({
-    limits: { idleTimeout: 1000, headersTimeout: SHORT, jsonBodyTimeout: SHORT, keepAliveTimeout: SHORT },
+    limits: { idleTimeout: 10_000, headersTimeout: SHORT, jsonBodyTimeout: SHORT, keepAliveTimeout: SHORT },
   });
   const bytes = seededBytes(1, 40);
   const path = await server.as().target("app", "upload", { oid: sha256(bytes), size: 40 });
