@@ -160,7 +160,7 @@ export const configSchema = Type.Object(
     ),
     actionLifetime: duration({
       description: "How long the links in a batch answer work; at least 1h, because long transfers start late.",
-      default: "6h",
+      default: "1h",
       minimum: HOUR,
     }),
     log: Type.Object(
