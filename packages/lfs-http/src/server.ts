@@ -43,6 +43,8 @@ export class LfsServer {
       // Uploads take as long as they take.
       requestTimeout: 0,
       http: {
+        // Said here too, because the time for headers may not be more than this, whose default is five minutes.
+        requestTimeout: 0,
         maxHeaderSize: o.limits.headerBytes,
         headersTimeout: o.limits.headersTimeout,
         connectionsCheckingInterval: Math.min(o.limits.headersTimeout, HEADERS_CHECK_INTERVAL),

@@ -46,7 +46,7 @@ describe("without a configuration", () => {
       keepAliveTimeout: 75_000,
       drainTimeout: 300_000,
     });
-    assert.equal(config.actionLifetime, 21_600_000);
+    assert.equal(config.actionLifetime, 3_600_000);
     assert.equal(config.secret, undefined);
     assert.equal(config.publicUrl, undefined);
   });

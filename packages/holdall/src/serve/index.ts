@@ -13,8 +13,6 @@ import { reportStartFailure, Workers } from "./workers.ts";
 export interface ServeIo {
   readonly stdout: Writable;
   readonly stderr: Writable;
-  /** Stops the server as SIGTERM does. */
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -36,7 +34,7 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
     await storage.metadata.close();
     const workers = await Workers.start(config.workers, logger);
     announce(config, workers.address, io.stdout);
-    const reason = await Promise.race([untilStopped(io.signal), workers.failed]);
+    const reason = await Promise.race([untilStopped(), workers.failed]);
     logger.info({ reason }, "stopping");
     await workers.stop();
     return reason === "failed" ? 1 : 0;
@@ -44,7 +42,7 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
 
   const instance = await Instance.start(config, logger, storage);
   announce(config, instance.address, io.stdout);
-  const reason = await untilStopped(io.signal);
+  const reason = await untilStopped();
   logger.info({ reason }, "stopping");
   await instance.stop();
   return 0;

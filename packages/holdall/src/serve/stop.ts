@@ -1,27 +1,17 @@
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /** Why the server stops. */
-export type StopReason = (typeof SIGNALS)[number] | "aborted";
+export type StopReason = (typeof SIGNALS)[number];
 
 /** Resolves when the process is told to stop. A second signal ends it at once, as users of a terminal expect. */
-export function untilStopped(signal: AbortSignal | undefined): Promise<StopReason> {
+export function untilStopped(): Promise<StopReason> {
   return new Promise((resolve) => {
-    let stopping = false;
     const stop = (reason: StopReason): void => {
-      if (stopping) return;
-      stopping = true;
-      for (const name of SIGNALS) process.off(name, stop).once(name, endAtOnce);
+      for (const name of SIGNALS) process.off(name, stop);
       resolve(reason);
     };
-    for (const name of SIGNALS) process.once(name, stop);
-    if (signal?.aborted === true) stop("aborted");
-    signal?.addEventListener("abort", () => stop("aborted"), { once: true });
+    for (const name of SIGNALS) process.on(name, stop);
   });
-}
-
-/** The signal again, now that nobody listens to it. */
-function endAtOnce(signal: NodeJS.Signals): void {
-  process.kill(process.pid, signal);
 }
 
 /**

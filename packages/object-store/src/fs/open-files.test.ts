@@ -42,18 +42,21 @@ test("a file that was read is still open for the next reader", () => {
   assert.equal(isOpen(first.fd), false);
 });
 
-test("a file that was replaced or removed behind our back is not given out, and is closed", () => {
-  const files = new OpenFiles();
+test("a file that was replaced or removed behind our back is not given out after a second, and is closed", () => {
+  let now = 0;
+  const files = new OpenFiles(() => now);
   const replaced = keep(files);
   replaced.release();
   writeFileSync(`${path}.new`, "second");
   renameSync(`${path}.new`, path);
+  now += 1001;
   assert.equal(files.find(path), undefined);
   assert.equal(isOpen(replaced.fd), false);
 
   const removed = keep(files);
   removed.release();
   rmSync(path);
+  now += 1001;
   assert.equal(files.find(path), undefined);
   assert.equal(isOpen(removed.fd), false);
 });

@@ -5,6 +5,8 @@ import { closeSync, fstatSync } from "./calls.ts";
 const MOST = 1024;
 /** …for at least this long after the last time, and at most twice as long, in milliseconds. */
 const IDLE = 10_000;
+/** So long a file is given out without a look at whether it is still what the path names, in milliseconds. */
+const TRUST = 1000;
 
 /** A file that is open for reading; `release` gives it back. */
 export interface OpenFile {
@@ -15,6 +17,8 @@ export interface OpenFile {
 
 interface Entry {
   readonly fd: number;
+  stats: Stats;
+  lookedAt: number;
   users: number;
   usedSinceTick: boolean;
   kept: boolean;
@@ -22,31 +26,41 @@ interface Entry {
 
 /**
  * Small files that were read a moment ago, kept open for the next reader: many clients fetch the same objects at the same
- * time, and opening a file costs as much as reading it. A file that was removed or replaced since is not given out.
+ * time, and opening a file costs as much as reading it. A file that was removed or replaced more than a second ago is not
+ * given out.
  */
 export class OpenFiles {
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
+  readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
+
+  /** @param now milliseconds of a clock that only goes forward */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** The open file of that path, if there is one and it is still what the path names. */
   find(path: string): OpenFile | undefined {
     const entry = this.#entries.get(path);
     if (entry === undefined) return undefined;
     this.#entries.delete(path);
-    const stats = fstatSync(entry.fd);
-    if (stats.nlink === 0) {
-      this.#drop(entry);
-      return undefined;
+    if (this.#now() - entry.lookedAt > TRUST) {
+      entry.stats = fstatSync(entry.fd);
+      entry.lookedAt = this.#now();
+      if (entry.stats.nlink === 0) {
+        this.#drop(entry);
+        return undefined;
+      }
     }
     this.#entries.set(path, entry);
-    return use(entry, stats);
+    return use(entry);
   }
 
   /** Keeps a file open that was just opened, and gives it to its first reader. */
   keep(path: string, fd: number, stats: Stats): OpenFile {
-    const entry: Entry = { fd, users: 0, usedSinceTick: true, kept: true };
-    const file = use(entry, stats);
+    const entry: Entry = { fd, stats, lookedAt: this.#now(), users: 0, usedSinceTick: true, kept: true };
+    const file = use(entry);
     this.forget(path);
     this.#entries.set(path, entry);
     for (const [oldest, { users }] of this.#entries) {
@@ -86,12 +100,12 @@ export class OpenFiles {
   }
 }
 
-function use(entry: Entry, stats: Stats): OpenFile {
+function use(entry: Entry): OpenFile {
   entry.users += 1;
   entry.usedSinceTick = true;
   return {
     fd: entry.fd,
-    stats,
+    stats: entry.stats,
     release: () => {
       entry.users -= 1;
       if (entry.users === 0 && !entry.kept) closeSync(entry.fd);

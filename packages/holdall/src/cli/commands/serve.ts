@@ -25,10 +25,7 @@ export function serveCommand(io: Io): Command {
       });
       // Loaded only here: the other commands start faster without the server.
       const { serve } = await import("../../serve/index.ts");
-      const stop = new AbortController();
-      // Once each: the first asks the server to finish, a second one ends the process as if nobody listened.
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
-      const code = await serve(config, { stdout: io.stdout, stderr: io.stderr, signal: stop.signal });
+      const code = await serve(config, { stdout: io.stdout, stderr: io.stderr });
       if (code !== 0) throw new Exit(code);
     });
 }
