@@ -1,10 +1,12 @@
+import type { Operation } from "@holdall/lfs-protocol";
+import type { SeededObject } from "../test/support/seeded-objects.ts";
 import { atLeast, type Bench, type Outcome } from "./support/bench.ts";
 import { ONE_PROCESS, TWO_WORKERS } from "./support/holdall.ts";
-import { batch, batchBody, JSON_HEADERS, type Operation, uploadAll } from "./support/lfs-api.ts";
-import type { LfsServer } from "./support/lfs-server.ts";
+import { batch, batchBody, JSON_HEADERS, uploadAll } from "./support/lfs-api.ts";
+import { admit, type Contender, contestantOf, type LfsServer } from "./support/lfs-server.ts";
 import { markdownTable } from "./support/markdown.ts";
-import { KiB, type SmallObject, smallObjects } from "./support/objects.ts";
-import { type Contestant, named, number, seriesColumns, takeTurns, valuesOf } from "./support/series.ts";
+import { KiB, smallObjects } from "./support/objects.ts";
+import { named, number, seriesColumns, takeTurns, valuesOf } from "./support/series.ts";
 import { median } from "./support/statistics.ts";
 import { requestsPerSecond, type WrkRequest } from "./support/wrk.ts";
 
@@ -26,12 +28,14 @@ where there is nothing left to do.`,
 
   async run(stage, peers) {
     const objects = smallObjects(OBJECTS, KiB);
-    const servers: LfsServer[] = [];
+    const servers: [Contender, LfsServer][] = [];
     for (const contender of [ONE_PROCESS, TWO_WORKERS, ...peers]) {
-      const server = await contender.start(stage);
-      await uploadAll(server.lfsUrl, objects);
-      await checkAnswers(server, objects.slice(0, BATCH_SIZE));
-      servers.push(server);
+      await admit(stage, contender, async () => {
+        const server = await contender.start(stage);
+        await uploadAll(server.lfsUrl, objects);
+        await checkAnswers(server, objects.slice(0, BATCH_SIZE));
+        servers.push([contender, server]);
+      });
     }
     await stage.settle();
 
@@ -39,9 +43,9 @@ where there is nothing left to do.`,
     const aims: Outcome[] = [];
     for (const operation of ["download", "upload"] as const) {
       for (const connections of CONNECTIONS) {
-        const contestants = servers.map((server): Contestant => {
+        const contestants = servers.map(([contender, server]) => {
           const load = { requests: requestsTo(server, operation, objects), connections, seconds: stage.seconds };
-          return { name: server.process.name, run: () => requestsPerSecond(stage, server.process, load) };
+          return contestantOf(stage, contender, () => requestsPerSecond(stage, server.process, load));
         });
         const load = `${operation}s, ${connections} connections`;
         const series = await takeTurns(contestants, stage.rounds, (text) => stage.say(`${load}: ${text}`));
@@ -57,7 +61,7 @@ where there is nothing left to do.`,
   },
 };
 
-function requestsTo({ lfsUrl }: LfsServer, operation: Operation, objects: readonly SmallObject[]): WrkRequest[] {
+function requestsTo({ lfsUrl }: LfsServer, operation: Operation, objects: readonly SeededObject[]): WrkRequest[] {
   const path = `${new URL(lfsUrl).pathname}/objects/batch`;
   return Array.from({ length: OBJECTS / BATCH_SIZE }, (_, index) => ({
     method: "POST",
@@ -68,7 +72,7 @@ function requestsTo({ lfsUrl }: LfsServer, operation: Operation, objects: readon
 }
 
 /** A quick wrong answer is not to win. */
-async function checkAnswers({ lfsUrl }: LfsServer, objects: readonly SmallObject[]): Promise<void> {
+async function checkAnswers({ lfsUrl }: LfsServer, objects: readonly SeededObject[]): Promise<void> {
   for (const { download } of (await batch(lfsUrl, "download", objects)).values()) {
     if (download === undefined) throw new Error(`${lfsUrl} offers no download of what it has`);
   }

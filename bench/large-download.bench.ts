@@ -3,10 +3,11 @@ import { atLeast, type Bench } from "./support/bench.ts";
 import { getFile, putFile } from "./support/curl.ts";
 import { dataFolder, ONE_PROCESS, startHoldall } from "./support/holdall.ts";
 import { type Action, actionFor } from "./support/lfs-api.ts";
+import { admit, type Contender, contestantOf } from "./support/lfs-server.ts";
 import { markdownTable } from "./support/markdown.ts";
 import { NGINX, startNginx } from "./support/nginx.ts";
 import { GiB, LargeFile, MiB } from "./support/objects.ts";
-import { type Contestant, named, ratio, ratioTo, seriesColumns, takeTurns } from "./support/series.ts";
+import { type Contestant, named, ratio, ratioTo, type Sample, seriesColumns, takeTurns } from "./support/series.ts";
 import type { ServerProcess } from "./support/server-process.ts";
 import { sharedPath, storeFolder } from "./support/store-layout.ts";
 
@@ -20,21 +21,21 @@ time left: nginx alone could send more.`,
   async run(stage, peers) {
     const file = await LargeFile.create(join(await stage.folder("source"), "source"), stage.quick ? 256 * MiB : GiB);
     const object = await file.becomeAnother();
-    const contestants: Contestant[] = [];
-    const add = (process: ServerProcess, action: Action): void => {
-      contestants.push({
-        name: process.name,
-        run: () => process.under(() => getFile(stage, action, file.size)),
-      });
-    };
+    const fetched = (process: ServerProcess, action: Action): Promise<Sample> =>
+      process.under(() => getFile(stage, action, file.size));
 
     const folder = await stage.folder("holdall");
-    const holdall = await startHoldall(stage, folder);
     const nginx = await startNginx(stage, storeFolder(dataFolder(folder)));
-    add(nginx, { href: `${nginx.origin}/${sharedPath(object.oid)}`, header: {} });
-    for (const { process, lfsUrl } of [holdall, ...(await Promise.all(peers.map((peer) => peer.start(stage))))]) {
-      await putFile(stage, await actionFor(lfsUrl, "upload", object), file.path, file.size);
-      add(process, await actionFor(lfsUrl, "download", object));
+    const sameFile = { href: `${nginx.origin}/${sharedPath(object.oid)}`, header: {} };
+    const contestants: Contestant[] = [{ name: NGINX, run: () => fetched(nginx, sameFile) }];
+    const overTheFile: Contender = { ...ONE_PROCESS, start: () => startHoldall(stage, folder) };
+    for (const contender of [overTheFile, ...peers]) {
+      await admit(stage, contender, async () => {
+        const { process, lfsUrl } = await contender.start(stage);
+        await putFile(stage, await actionFor(lfsUrl, "upload", object), file.path, file.size);
+        const action = await actionFor(lfsUrl, "download", object);
+        contestants.push(contestantOf(stage, contender, () => fetched(process, action)));
+      });
     }
     await stage.settle();
 

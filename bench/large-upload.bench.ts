@@ -4,9 +4,10 @@ import { putFile } from "./support/curl.ts";
 import { COPY, copyFloors } from "./support/floors.ts";
 import { ONE_PROCESS } from "./support/holdall.ts";
 import { actionFor, type ObjectName } from "./support/lfs-api.ts";
+import { admit, contestantOf } from "./support/lfs-server.ts";
 import { markdownTable } from "./support/markdown.ts";
 import { GiB, LargeFile, MiB } from "./support/objects.ts";
-import { type Contestant, named, ratio, ratioTo, seriesColumns, takeTurns } from "./support/series.ts";
+import { type Contestant, named, ratio, ratioTo, type Sample, seriesColumns, takeTurns } from "./support/series.ts";
 
 export const largeUpload: Bench = {
   name: "large-upload",
@@ -32,15 +33,14 @@ hashes, writes, and ends with fdatasync; \`dd\` does the same without hashing. P
       ...floors,
     ];
     for (const contender of [ONE_PROCESS, ...peers]) {
-      const { process, lfsUrl } = await contender.start(stage);
-      contestants.push({
-        name: contender.name,
-        async run() {
-          const action = await actionFor(lfsUrl, "upload", object);
-          await stage.settle();
-          return process.under(() => putFile(stage, action, file.path, file.size));
-        },
-      });
+      const server = await admit(stage, contender, () => contender.start(stage));
+      if (server === undefined) continue;
+      const run = async (): Promise<Sample> => {
+        const action = await actionFor(server.lfsUrl, "upload", object);
+        await stage.settle();
+        return server.process.under(() => putFile(stage, action, file.path, file.size));
+      };
+      contestants.push(contestantOf(stage, contender, run));
     }
 
     const series = await takeTurns(contestants, stage.rounds, stage.say);

@@ -1,7 +1,7 @@
 /**
  * Measures Holdall beside floors and other servers, and writes what it found into docs/benchmarks.md.
  *
- *     node bench/run.ts                 all loads, some twenty minutes on a quiet machine
+ *     node bench/run.ts                 all loads, half an hour on a quiet machine
  *     node bench/run.ts NAME…           these loads; the rest of the page stays
  *     node bench/run.ts [NAME…] --quick small and short, to the terminal only: its numbers mean little
  */
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
     try {
       await using stage = new Stage({ programs, quick, say: (text) => console.error(`${load.name}: ${text}`) });
       const findings = await Promise.race([load.run(stage, peers), interrupted]);
-      const text = section(load, findings, footnote);
+      const text = section(load, findings, { leftOut: stage.leftOut, footnote });
       console.log(`\n${text}\n`);
       if (!quick) await writePage(load, text);
     } catch (error) {

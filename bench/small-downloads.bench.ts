@@ -1,14 +1,14 @@
+import type { SeededObject } from "../test/support/seeded-objects.ts";
 import { atLeast, type Bench } from "./support/bench.ts";
 import { dataFolder, ONE_PROCESS, startHoldall, TWO_WORKERS } from "./support/holdall.ts";
 import { batch, uploadAll } from "./support/lfs-api.ts";
-import type { LfsServer } from "./support/lfs-server.ts";
+import { admit, type Contender, contestantOf } from "./support/lfs-server.ts";
 import { markdownTable } from "./support/markdown.ts";
 import { NGINX, startNginx } from "./support/nginx.ts";
-import { KiB, smallObjects, type SmallObject } from "./support/objects.ts";
+import { KiB, smallObjects } from "./support/objects.ts";
 import { type Contestant, named, ratio, ratioTo, seriesColumns, takeTurns } from "./support/series.ts";
-import type { ServerProcess } from "./support/server-process.ts";
 import { sharedPath, storeFolder } from "./support/store-layout.ts";
-import { requestsPerSecond, type WrkRequest } from "./support/wrk.ts";
+import { requestsPerSecond, type WrkLoad, type WrkRequest } from "./support/wrk.ts";
 
 const OBJECTS = 1000;
 const CONNECTIONS = 32;
@@ -22,23 +22,22 @@ over the very same files.`,
 
   async run(stage, peers) {
     const objects = smallObjects(OBJECTS, 64 * KiB);
-    const contestants: Contestant[] = [];
-    const add = (process: ServerProcess, requests: readonly WrkRequest[]): void => {
-      const load = { requests, connections: CONNECTIONS, seconds: stage.seconds };
-      contestants.push({ name: process.name, run: () => requestsPerSecond(stage, process, load) });
+    const load = (requests: readonly WrkRequest[]): WrkLoad => {
+      return { requests, connections: CONNECTIONS, seconds: stage.seconds };
     };
 
     const folder = await stage.folder("holdall");
-    const holdall = await startHoldall(stage, folder);
     const nginx = await startNginx(stage, storeFolder(dataFolder(folder)));
-    add(
-      nginx,
-      objects.map(({ oid }) => ({ method: "GET", path: `/${sharedPath(oid)}` })),
-    );
-    const others = await Promise.all([TWO_WORKERS, ...peers].map((contender) => contender.start(stage)));
-    for (const server of [holdall, ...others]) {
-      await uploadAll(server.lfsUrl, objects);
-      add(server.process, await downloads(server, objects));
+    const files = load(objects.map(({ oid }) => ({ method: "GET", path: `/${sharedPath(oid)}` })));
+    const contestants: Contestant[] = [{ name: NGINX, run: () => requestsPerSecond(stage, nginx, files) }];
+    const overTheFiles: Contender = { ...ONE_PROCESS, start: () => startHoldall(stage, folder) };
+    for (const contender of [overTheFiles, TWO_WORKERS, ...peers]) {
+      await admit(stage, contender, async () => {
+        const { process, lfsUrl } = await contender.start(stage);
+        await uploadAll(lfsUrl, objects);
+        const all = load(await downloads(lfsUrl, objects));
+        contestants.push(contestantOf(stage, contender, () => requestsPerSecond(stage, process, all)));
+      });
     }
     await stage.settle();
 
@@ -55,7 +54,7 @@ over the very same files.`,
 };
 
 /** What a client would ask for, as the server's own batch answers say. */
-async function downloads({ lfsUrl }: LfsServer, objects: readonly SmallObject[]): Promise<WrkRequest[]> {
+async function downloads(lfsUrl: string, objects: readonly SeededObject[]): Promise<WrkRequest[]> {
   const requests: WrkRequest[] = [];
   for (let start = 0; start < objects.length; start += BATCH_SIZE) {
     for (const { download } of (await batch(lfsUrl, "download", objects.slice(start, start + BATCH_SIZE))).values()) {

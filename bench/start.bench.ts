@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import type { Operation } from "@holdall/lfs-protocol";
 import { below, type Bench, type Outcome } from "./support/bench.ts";
 import { dataFolder, startHoldall } from "./support/holdall.ts";
-import { batch, type ObjectName, type Operation, uploadAll } from "./support/lfs-api.ts";
+import { batch, type ObjectName, uploadAll } from "./support/lfs-api.ts";
 import { markdownTable } from "./support/markdown.ts";
 import { smallObjects } from "./support/objects.ts";
 import { type Contestant, named, number, seriesColumns, takeTurns, valuesOf } from "./support/series.ts";

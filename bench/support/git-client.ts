@@ -1,6 +1,7 @@
-import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { seededBytes } from "../../test/support/content.ts";
+import { makeGitHome } from "../../test/support/git-home.ts";
 import type { Sample } from "./series.ts";
 import type { Stage } from "./stage.ts";
 
@@ -11,35 +12,27 @@ export class GitClient {
   readonly #folder: string;
   readonly #files: number;
 
-  private constructor(stage: Stage, home: string, files: number) {
+  private constructor(stage: Stage, o: { env: Readonly<NodeJS.ProcessEnv>; folder: string; files: number }) {
     this.#stage = stage;
-    this.#folder = join(home, "work");
-    this.#files = files;
-    this.#env = {
-      HOME: home,
-      PATH: [join(home, "bin"), process.env["PATH"]].join(delimiter),
-      GIT_CONFIG_GLOBAL: join(home, ".gitconfig"),
-      GIT_CONFIG_NOSYSTEM: "1",
-      GIT_TERMINAL_PROMPT: "0",
-    };
+    this.#env = o.env;
+    this.#folder = o.folder;
+    this.#files = o.files;
   }
 
-  /** Commits so many files of this size, in bytes, with different contents. */
-  static async create(stage: Stage, files: number, size: number): Promise<GitClient> {
+  /** Commits so many files of this size, in bytes, with different contents: those of these seeds. */
+  static async create(stage: Stage, o: { files: number; size: number; firstSeed: number }): Promise<GitClient> {
+    const { files, size, firstSeed } = o;
     const home = await stage.folder("client");
-    const client = new GitClient(stage, home, files);
-    await mkdir(join(home, "bin"));
-    await symlink(stage.programs["git-lfs"].path, join(home, "bin", "git-lfs"));
-    await mkdir(client.#folder);
-    await client.#git("config", "--global", "user.name", "Bench");
-    await client.#git("config", "--global", "user.email", "bench@example.invalid");
-    await client.#git("lfs", "install", "--skip-repo");
-    await client.#git("init", "--quiet", "--initial-branch=main");
+    const env = await makeGitHome(home, { name: "bench", gitLfs: stage.programs["git-lfs"] });
+    const folder = join(home, "work");
+    await mkdir(folder);
+    const client = new GitClient(stage, { env, folder, files });
+    await client.#git("init", "--quiet");
     // Nothing is sent there: its objects go to `lfs.url`.
     await client.#git("remote", "add", "origin", join(home, "remote.git"));
     await client.#git("lfs", "track", "*.bin");
-    for (let seed = 0; seed < files; seed += 1) {
-      await writeFile(join(client.#folder, `${seed}.bin`), seededBytes(seed, size));
+    for (let seed = firstSeed; seed < firstSeed + files; seed += 1) {
+      await writeFile(join(folder, `${seed}.bin`), seededBytes(seed, size));
     }
     await client.#git("add", "--all");
     await client.#git("commit", "--quiet", "--message", "Load");

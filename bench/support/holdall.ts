@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { cleanEnvironment, HOLDALL_BIN } from "../../test/support/holdall.ts";
+import { cleanEnvironment, HOLDALL_BIN, LISTENING } from "../../test/support/holdall.ts";
 import { type Contender, type LfsServer, REPOSITORY } from "./lfs-server.ts";
 import { ServerProcess } from "./server-process.ts";
 import type { Stage } from "./stage.ts";
@@ -22,7 +22,7 @@ export async function startHoldall(stage: Stage, folder: string, workers: 1 | 2 
     args: [HOLDALL_BIN, "serve", "--data", dataFolder(folder), "--listen", "127.0.0.1:0", "--workers", `${workers}`],
     env: cleanEnvironment(),
     folder,
-    ready: { line: /^Holdall listening on (http:\S+)$/ },
+    ready: { line: LISTENING },
   });
   return { process: server, lfsUrl: `${server.origin}/${REPOSITORY}` };
 }

@@ -1,4 +1,7 @@
+import { LFS_MEDIA_TYPE, type Operation } from "@holdall/lfs-protocol";
 import { isRecord } from "./is-record.ts";
+
+// For any LFS server: what peers answer need not have the form in which Holdall's answers are checked (test/support).
 
 /** The object that a load is about. */
 export interface ObjectName {
@@ -12,14 +15,12 @@ export interface Action {
   readonly header: Readonly<Record<string, string>>;
 }
 
-export type Operation = "upload" | "download";
-
 /** Absent what the server does not want done. */
 export type Actions = Partial<Readonly<Record<Operation | "verify", Action>>>;
 
 export const JSON_HEADERS: Readonly<Record<string, string>> = {
-  Accept: "application/vnd.git-lfs+json",
-  "Content-Type": "application/vnd.git-lfs+json",
+  Accept: LFS_MEDIA_TYPE,
+  "Content-Type": LFS_MEDIA_TYPE,
 };
 
 const BATCH_SIZE = 100;

@@ -1,4 +1,5 @@
 import type { ServerProcess } from "./server-process.ts";
+import type { Contestant, Sample } from "./series.ts";
 import type { Stage } from "./stage.ts";
 
 /** An LFS server under load. */
@@ -11,8 +12,34 @@ export interface LfsServer {
 /** One of the servers that are compared. */
 export interface Contender {
   readonly name: string;
+  /** Whether a load goes on without it when it cannot take part: so with the servers of others. */
+  readonly optional?: true;
   /** Starts it with nothing in it. */
   start(stage: Stage): Promise<LfsServer>;
+}
+
+/** Does what the load asks of a contender. @returns undefined when that is optional and failed, so that it is left out */
+export async function admit<T>(
+  stage: Stage,
+  { name, optional }: Contender,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (optional !== true) throw error;
+    stage.leaveOut(name, error);
+    return undefined;
+  }
+}
+
+/** A contender that takes its turns for as long as it can. */
+export function contestantOf<T extends Sample>(
+  stage: Stage,
+  contender: Contender,
+  run: () => Promise<T>,
+): Contestant<T> {
+  return { name: contender.name, run: () => admit(stage, contender, run) };
 }
 
 /** The repository of all loads. */

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { sha256OfFile } from "../../test/support/content.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { LargeFile, smallObjects } from "./objects.ts";
 
 test("small objects are all different", () => {
@@ -11,8 +10,7 @@ test("small objects are all different", () => {
 });
 
 test("a large file is told its true oid each time it becomes another", async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), "holdall-bench-objects-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t, "bench-objects");
   const size = 3_000_001;
   const file = await LargeFile.create(join(folder, "large"), size);
   const first = await file.becomeAnother();

@@ -1,22 +1,16 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { seededBytes, seededChunks, sha256 } from "../../test/support/content.ts";
+import { seededChunks } from "../../test/support/content.ts";
+import { seededObject, type SeededObject } from "../../test/support/seeded-objects.ts";
 import type { ObjectName } from "./lfs-api.ts";
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
 export const GiB = 1024 * MiB;
 
-export interface SmallObject extends ObjectName {
-  readonly bytes: Buffer;
-}
-
 /** So many objects with bytes that do not compress, the same each time. */
-export function smallObjects(count: number, size: number): SmallObject[] {
-  return Array.from({ length: count }, (_, seed) => {
-    const bytes = seededBytes(seed, size);
-    return { oid: sha256(bytes), size, bytes };
-  });
+export function smallObjects(count: number, size: number): SeededObject[] {
+  return Array.from({ length: count }, (_, seed) => seededObject(seed, size));
 }
 
 /** The last bytes of a large file, by which it becomes another object. */

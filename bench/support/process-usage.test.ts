@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { skip } from "../../test/support/require.ts";
 import { parseStat, usageOfTree } from "./process-usage.ts";
 
 test("a program's name does not confuse its numbers", () => {
@@ -7,13 +8,10 @@ test("a program's name does not confuse its numbers", () => {
   assert.deepEqual(parseStat(`42 (a) b (c) ${rest}`), { parent: 7, ticks: 127 });
 });
 
-test(
-  "a process's memory and time are found",
-  { skip: process.platform !== "linux" && "reads Linux's /proc" },
-  async () => {
-    const { cpuSeconds, peakBytes } = await usageOfTree(process.pid);
-    assert(peakBytes >= process.memoryUsage.rss());
-    const { user, system } = process.cpuUsage();
-    assert(Math.abs(cpuSeconds - (user + system) / 1e6) < 0.5, `${cpuSeconds} s`);
-  },
-);
+test("a process's memory and time are found", async (t) => {
+  if (process.platform !== "linux") return skip(t, "reads Linux's /proc");
+  const { cpuSeconds, peakBytes } = await usageOfTree(process.pid);
+  assert(peakBytes >= process.memoryUsage.rss());
+  const { user, system } = process.cpuUsage();
+  assert(Math.abs(cpuSeconds - (user + system) / 1e6) < 0.5, `${cpuSeconds} s`);
+});

@@ -4,7 +4,7 @@ import { atLeast, below } from "./bench.ts";
 import { section } from "./section.ts";
 import { ratio } from "./series.ts";
 
-test("a section says whether each aim was met, by the exact value", () => {
+test("a section says whether each aim was met, by the exact value, and who took no part", () => {
   const bench = { name: "load", title: "A load", about: "How.", run: () => Promise.reject(new Error("is not run")) };
   const aims = [
     atLeast("of the floor", 0.8, 0.8, ratio),
@@ -13,7 +13,11 @@ test("a section says whether each aim was met, by the exact value", () => {
     below("of the client", 1, 1, ratio),
   ];
   assert.equal(
-    section(bench, { aims, tables: ["| one |", "| two |"] }, "here, today"),
+    section(
+      bench,
+      { aims, tables: ["| one |", "| two |"] },
+      { leftOut: new Map([["slow 1.0", "no `batch`:\n  404"]]), footnote: "here, today" },
+    ),
     `## A load
 
 How.
@@ -28,6 +32,8 @@ How.
 | one |
 
 | two |
+
+slow 1.0 could not take part: \`no 'batch': 404\`
 
 <sub>here, today</sub>`,
   );

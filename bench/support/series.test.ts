@@ -19,6 +19,14 @@ test("contestants take turns, round by round", async () => {
   assert.equal(said.length, 4);
 });
 
+test("one that can take part no longer leaves no results behind, and the others go on", async () => {
+  const steady = { name: "steady", run: async (round: number) => ({ value: round }) };
+  const tired = { name: "tired", run: async (round: number) => (round < 1 ? { value: round } : undefined) };
+  assert.deepEqual(await takeTurns([tired, steady], 3, () => {}), [
+    { name: "steady", samples: [{ value: 0 }, { value: 1 }, { value: 2 }] },
+  ]);
+});
+
 test("a series that was not measured is not made up", () => {
   assert.throws(() => named([{ name: "a", samples: [] }], "b"), /nothing was measured of b/);
 });

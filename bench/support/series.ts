@@ -14,35 +14,41 @@ export interface Sample {
 }
 
 /** All rounds of one contestant. */
-export interface Series {
+export interface Series<T extends Sample = Sample> {
   readonly name: string;
-  readonly samples: readonly Sample[];
+  readonly samples: readonly T[];
 }
 
-export interface Contestant {
+export interface Contestant<T extends Sample = Sample> {
   readonly name: string;
-  run(round: number): Promise<Sample>;
+  /** @returns undefined when it can take part no longer */
+  run(round: number): Promise<T | undefined>;
 }
 
 /**
  * Lets every contestant run once, then every one again, and so on: what else the machine does in the meantime then
  * meets them all.
  * @param say is told each result as it comes
+ * @returns the results of those that took part to the end
  */
-export async function takeTurns(
-  contestants: readonly Contestant[],
+export async function takeTurns<T extends Sample>(
+  contestants: readonly Contestant<T>[],
   rounds: number,
   say: (text: string) => void,
-): Promise<Series[]> {
-  const series = contestants.map(({ name }) => ({ name, samples: [] as Sample[] }));
+): Promise<Series<T>[]> {
+  const series = new Map(contestants.map((contestant) => [contestant, [] as T[]]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const [index, contestant] of contestants.entries()) {
+    for (const [contestant, samples] of series) {
       const sample = await contestant.run(round);
-      series[index]?.samples.push(sample);
+      if (sample === undefined) {
+        series.delete(contestant);
+        continue;
+      }
+      samples.push(sample);
       say(`round ${round + 1} of ${rounds}, ${contestant.name}: ${number(sample.value)}`);
     }
   }
-  return series;
+  return Array.from(series, ([{ name }, samples]) => ({ name, samples }));
 }
 
 export function valuesOf(series: Series): number[] {

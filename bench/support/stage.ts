@@ -1,7 +1,5 @@
-import { mkdtemp, realpath, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { findService, type FoundService, type ServiceName } from "../../scripts/services.ts";
+import { TemporaryFolder } from "../../test/support/temporary-folder.ts";
 import { runTimed, type Timed, type TimedOptions } from "./timed-program.ts";
 
 /** The programs that the loads cannot do without. */
@@ -30,6 +28,7 @@ export class Stage implements AsyncDisposable {
   readonly rounds: number;
   /** Tells whoever waits how far it is. */
   readonly say: (text: string) => void;
+  readonly #leftOut = new Map<string, string>();
   readonly #over = new AbortController();
   readonly #resources = new AsyncDisposableStack();
 
@@ -45,18 +44,34 @@ export class Stage implements AsyncDisposable {
     return this.quick ? 2 : 5;
   }
 
+  /** A stage for a part of the load, whose files and servers go sooner; with this one at the latest. */
+  part(): Stage {
+    this.throwIfOver();
+    return this.#resources.use(new Stage(this));
+  }
+
   /** To be called before anything is begun that has to be ended. @throws Error when the load was stopped */
   throwIfOver(): void {
     this.#over.signal.throwIfAborted();
   }
 
+  /** Notes that a server takes no part, and why. @throws Error when the load was stopped, which makes everything fail */
+  leaveOut(name: string, error: unknown): void {
+    this.throwIfOver();
+    const reason = error instanceof Error ? error.message : String(error);
+    this.say(`${name} is left out: ${reason}`);
+    this.#leftOut.set(name, reason);
+  }
+
+  /** The reasons why servers took no part, by the names of the servers. */
+  get leftOut(): ReadonlyMap<string, string> {
+    return this.#leftOut;
+  }
+
   /** A new empty folder among the system's temporary files. */
   async folder(name: string): Promise<string> {
     this.throwIfOver();
-    const folder = await realpath(await mkdtemp(join(tmpdir(), `holdall-bench-${name}-`)));
-    // A program that was stopped half-way may still be writing: removal is tried again.
-    this.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
-    return folder;
+    return this.#resources.use(await TemporaryFolder.create(`bench-${name}`)).path;
   }
 
   /** Does this in the end, last in, first out. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { environmentVariable, lookUp } from "./find.ts";
 import { serviceNames } from "./table.ts";
@@ -43,6 +43,23 @@ test("a service that is not here names what to do, and looking alone installs no
   const result = await lookUp("git-lfs-newest", "never");
   assert("missing" in result);
   assert.match(result.missing, /HOLDALL_TEST_GIT_LFS_NEWEST.*services\.ts install git-lfs-newest/);
+});
+
+test("one on PATH does where any version will, and not where a certain one is meant", async (t) => {
+  const folder = await folderFor(t);
+  for (const [name, says] of [
+    ["rudolfs", "rudolfs 9.9.9"],
+    ["git-lfs", "git-lfs/9.9.9 (here)"],
+  ] as const) {
+    await writeFile(join(folder, name), `#!/bin/sh\necho '${says}'\n`);
+    await chmod(join(folder, name), 0o755);
+  }
+  setVariable(t, "PATH", `${folder}${delimiter}${process.env["PATH"]}`);
+  setVariable(t, "XDG_CACHE_HOME", await folderFor(t));
+  setVariable(t, "HOLDALL_TEST_RUDOLFS", "");
+  setVariable(t, "HOLDALL_TEST_GIT_LFS_NEWEST", "");
+  assert.deepEqual(await lookUp("rudolfs", "never"), { path: join(folder, "rudolfs"), version: "9.9.9" });
+  assert("missing" in (await lookUp("git-lfs-newest", "never")));
 });
 
 test("every service has a variable of its own", () => {

@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { exclusively } from "./exclusive.ts";
-import { buildWithGo, InstallError, installPackage } from "./install.ts";
+import { buildProgram, InstallError, installPackage } from "./install.ts";
 import { isExecutable, runProgram, whichProgram } from "./program.ts";
 import { type Service, type ServiceName, services } from "./table.ts";
 
@@ -82,7 +82,7 @@ async function tryToInstall(name: ServiceName): Promise<string | undefined> {
   console.error(`Installing ${name} for the tests…`);
   try {
     if (source.kind === "system") await installPackage(source.packages);
-    if (source.kind === "go") await buildWithGo(source, buildFolder(name, source.version));
+    if (source.kind === "built") await buildProgram(source, buildFolder(name, source.version));
     return undefined;
   } catch (error) {
     if (error instanceof InstallError) return error.message;
@@ -93,8 +93,12 @@ async function tryToInstall(name: ServiceName): Promise<string | undefined> {
 async function locate(name: ServiceName): Promise<FoundService | undefined> {
   const service = services[name];
   const { program, source } = service;
-  const path = source.kind === "go" ? join(buildFolder(name, source.version), program) : await whichProgram(program);
-  return path === undefined ? undefined : inspect(service, path);
+  if (source.kind !== "built" || source.onPath) {
+    const path = await whichProgram(program);
+    const found = path === undefined ? undefined : await inspect(service, path);
+    if (found !== undefined) return found;
+  }
+  return source.kind === "built" ? inspect(service, join(buildFolder(name, source.version), program)) : undefined;
 }
 
 /** Asks the program for its version; undefined when it is not that program. */

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { type Outcome, runProgram, whichProgram } from "./program.ts";
-import type { PackageClient } from "./table.ts";
+import type { BuiltSource, PackageClient } from "./table.ts";
 
 /** Why a service could not be installed; the message says what to do instead. */
 export class InstallError extends Error {
@@ -51,18 +51,42 @@ async function rootPrefix(): Promise<readonly string[] | undefined> {
   return code === 0 ? [sudo, "-n", "env", "DEBIAN_FRONTEND=noninteractive"] : undefined;
 }
 
-/** Builds a Go program into `folder`, which appears complete or not at all. @throws InstallError */
-export async function buildWithGo(source: { module: string; version: string }, folder: string): Promise<void> {
-  const go = await whichProgram("go");
-  if (go === undefined) throw new InstallError(`needs Go, to build ${source.module}@${source.version}`);
+/** How each tool builds a program into a folder, and where below it the program then is. */
+const BUILD = {
+  go: {
+    title: "Go (https://go.dev/dl)",
+    args: ({ package: name, version }) => ["install", "-trimpath", `${name}@${version}`],
+    env: (folder) => ({ GOBIN: folder }),
+    programs: ".",
+  },
+  cargo: {
+    title: "Rust (https://rustup.rs)",
+    args: ({ package: name, version }) => ["install", "--quiet", "--version", version, name],
+    env: (folder) => ({ CARGO_INSTALL_ROOT: folder }),
+    programs: "bin",
+  },
+} as const satisfies Record<
+  BuiltSource["with"],
+  {
+    readonly title: string;
+    readonly args: (source: BuiltSource) => readonly string[];
+    readonly env: (folder: string) => Readonly<Record<string, string>>;
+    readonly programs: string;
+  }
+>;
+
+/** Builds a program into `folder`, which appears complete or not at all. @throws InstallError */
+export async function buildProgram(source: BuiltSource, folder: string): Promise<void> {
+  const { title, args, env, programs } = BUILD[source.with];
+  const what = `${source.package}@${source.version}`;
+  const tool = await whichProgram(source.with);
+  if (tool === undefined) throw new InstallError(`needs ${title}, to build ${what}`);
   await mkdir(dirname(folder), { recursive: true });
   const building = await mkdtemp(`${folder}.building-`);
   try {
-    const result = await runProgram(go, ["install", "-trimpath", `${source.module}@${source.version}`], {
-      GOBIN: building,
-    });
-    if (result.code !== 0) throw failure(`go could not build ${source.module}@${source.version}`, result);
-    await rename(building, folder);
+    const result = await runProgram(tool, args(source), env(building));
+    if (result.code !== 0) throw failure(`${source.with} could not build ${what}`, result);
+    await rename(join(building, programs), folder);
   } finally {
     await rm(building, { recursive: true, force: true });
   }

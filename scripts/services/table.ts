@@ -1,5 +1,14 @@
 /** What the tests and benchmarks need beyond npm packages. A new service is a name and an entry. */
-export type ServiceName = "git" | "git-lfs" | "git-lfs-newest" | "nginx" | "wrk" | "curl" | "rudolfs";
+export type ServiceName =
+  | "git"
+  | "git-lfs"
+  | "git-lfs-newest"
+  | "strace"
+  | "nginx"
+  | "wrk"
+  | "curl"
+  | "lfs-test-server"
+  | "rudolfs";
 
 export interface Service {
   /** What needs it, for the table that `scripts/services.ts list` prints. */
@@ -16,10 +25,20 @@ export interface Service {
 type Source =
   /** Packages of the operating system, by package client; found on PATH. */
   | { readonly kind: "system"; readonly packages: Readonly<Record<PackageClient, string>> }
-  /** A Go program at a pinned version, built into the cache folder; one on PATH is another version and does not count. */
-  | { readonly kind: "go"; readonly module: string; readonly version: string }
+  /** Built at this version into the cache folder. */
+  | BuiltSource
   /** Found on PATH, never installed from here. */
   | { readonly kind: "given"; readonly advice: string };
+
+export interface BuiltSource {
+  readonly kind: "built";
+  readonly with: "go" | "cargo";
+  /** The Go module or the crate. */
+  readonly package: string;
+  readonly version: string;
+  /** Whether one on PATH, which may have any version, does as well. */
+  readonly onPath: boolean;
+}
 
 export type PackageClient = "apt-get" | "dnf" | "apk" | "brew";
 
@@ -49,7 +68,14 @@ export const services: Readonly<Record<ServiceName, Service>> = {
     purpose: "the newest client",
     program: "git-lfs",
     version: { args: ["version"], pattern: /git-lfs\/(\S+)/ },
-    source: { kind: "go", module: "github.com/git-lfs/git-lfs/v3", version: "v3.8.1" },
+    source: { kind: "built", with: "go", package: "github.com/git-lfs/git-lfs/v3", version: "v3.8.1", onPath: false },
+    automatic: true,
+  },
+  strace: {
+    purpose: "the story that an upload is on the disk before it is acknowledged",
+    program: "strace",
+    version: { args: ["--version"], pattern: /^strace -- version (\S+)/ },
+    source: { kind: "system", packages: everywhere("strace") },
     automatic: true,
   },
   nginx: {
@@ -73,11 +99,24 @@ export const services: Readonly<Record<ServiceName, Service>> = {
     source: { kind: "system", packages: everywhere("curl") },
     automatic: false,
   },
+  "lfs-test-server": {
+    purpose: "benchmarks: a peer, where it is here",
+    program: "lfs-test-server",
+    version: { args: ["-v"], pattern: /^(\d+\.\d+\.\d+)$/m },
+    source: {
+      kind: "built",
+      with: "go",
+      package: "github.com/git-lfs/lfs-test-server",
+      version: "v0.4.0",
+      onPath: true,
+    },
+    automatic: false,
+  },
   rudolfs: {
     purpose: "benchmarks: a peer, where it is here",
     program: "rudolfs",
     version: { args: ["--version"], pattern: /^rudolfs (\S+)/ },
-    source: { kind: "given", advice: "build it: cargo install rudolfs" },
+    source: { kind: "built", with: "cargo", package: "rudolfs", version: "0.3.8", onPath: true },
     automatic: false,
   },
 };

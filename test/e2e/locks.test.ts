@@ -59,6 +59,26 @@ withEachGitLfs("a lock is seen by all, and a second one is refused with the hold
   await ben.git("lfs", "lock", "a.bin");
 });
 
+withEachGitLfs("a path in any script is locked, found and opened by what it is called", async (t, gitLfs) => {
+  const { ada, ben } = await team(t, gitLfs);
+  const path = "größe/数据/🦊 naïve & 100%+1.bin";
+  await ada.writeSeeded(path, 3, 5000);
+  await ada.commitAll("A name");
+  await ada.push();
+  await ada.git("lfs", "lock", path);
+  await ada.git("lfs", "lock", "a.bin");
+
+  const listed = await ben.git("lfs", "locks", "--json", "--path", path);
+  const locks = JSON.parse(listed.stdout) as { path: string; owner: { name: string } }[];
+  assert.deepEqual(
+    locks.map((lock) => [lock.path, lock.owner.name]),
+    [[path, "ada"]],
+  );
+
+  await ada.git("lfs", "unlock", path);
+  assert.match((await ben.git("lfs", "locks")).stdout, /^a\.bin\s+ada\s+ID:\d+\n$/, "the other lock alone is left");
+});
+
 withEachGitLfs("with locksverify, a file that another holds cannot be pushed", async (t, gitLfs) => {
   const { ada, ben, lfsUrl } = await team(t, gitLfs);
   await ada.git("lfs", "lock", "a.bin");
@@ -93,5 +113,5 @@ withEachGitLfs("another's lock is opened only by force, and only by an admin", a
   await root.git("lfs", "unlock", "--force", "a.bin");
   assert.equal((await ada.git("lfs", "locks")).stdout, "");
   // The log says who opened whose lock.
-  await server.logged((line) => /force/i.test(line) && line.includes("root") && line.includes("ada"));
+  await server.untilLogged(({ text }) => /force/i.test(text) && text.includes("root") && text.includes("ada"));
 });

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { bareRepository, GitUser } from "../support/git-user.ts";
-import { withGitLfs } from "../support/require.ts";
+import { withEachGitLfs } from "../support/require.ts";
 import { Server } from "../support/server.ts";
 
 const FILES = 3000;
 
-// With the newest client only: thirty batches of a hundred are the same to both, and it is the heavier load.
-withGitLfs("git-lfs-newest", "3,000 small files are pushed and cloned", async (t, gitLfs) => {
+withEachGitLfs("3,000 small files are pushed and cloned", async (t, gitLfs) => {
   const server = await Server.start(t);
   const remote = await bareRepository(t);
   const ada = await GitUser.create(t, "ada", gitLfs);

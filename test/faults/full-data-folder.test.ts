@@ -3,12 +3,14 @@ import { copyFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ListLocksResponse } from "@holdall/lfs-protocol";
-import { temporaryFolder } from "../support/cleanup.ts";
-import { message, refusal } from "../wire/support/messages.ts";
-import { refusedStart, Serving } from "./support/serving.ts";
+import { message, refusal } from "../support/messages.ts";
+import { seededObject } from "../support/seeded-objects.ts";
+import { Server } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { refusedStart } from "./support/refused-start.ts";
 import { SmallDisk } from "./support/small-disk.ts";
 import { story } from "./support/story.ts";
-import { assertDownloads, seededObject } from "./support/uploads.ts";
+import { assertDownloads } from "./support/uploads.ts";
 
 const MIB = 1024 * 1024;
 const REPOSITORY = "team/app";
@@ -17,7 +19,7 @@ const MOST_LOCKS = 2000;
 story("a database on a full disk answers 507, loses nothing, reads on, and writes when there is room", async (t) => {
   const disk = await SmallDisk.mount(t, "16m");
   if (disk === undefined) return;
-  const server = await Serving.start(t, { under: disk.enter, data: join(disk.path, "data") });
+  const server = await Server.start(t, { under: disk.enter, data: join(disk.path, "data") });
   const user = server.user();
   const object = seededObject(1, MIB);
   await user.upload(REPOSITORY, object.bytes);
@@ -37,8 +39,7 @@ story("a database on a full disk answers 507, loses nothing, reads on, and write
   }
   await assertDownloads(user, REPOSITORY, [object]);
   const other = seededObject(2, MIB);
-  const path = await user.target(REPOSITORY, "upload", { oid: other.oid, size: MIB });
-  refusal(507, await user.request("PUT", path, { body: other.bytes }));
+  refusal(507, await user.tryUpload(REPOSITORY, other.bytes));
 
   await giveBack();
   await user.upload(REPOSITORY, other.bytes);
@@ -53,15 +54,17 @@ story("a database on a full disk answers 507, loses nothing, reads on, and write
   await server.stop();
 });
 
-story("a server whose data folder is on a full disk says so when it cannot start", async (t) => {
-  const disk = await SmallDisk.mount(t, "1m");
-  if (disk === undefined) return;
-  await disk.fill(await free(disk));
-  const line = await refusedStart(["--data", join(disk.path, "data"), "--listen", "127.0.0.1:0"], {
-    under: disk.enter,
+for (const kind of ["new", "used"]) {
+  story(`a server whose ${kind} data folder is on a full disk says so when it cannot start`, async (t) => {
+    const disk = await SmallDisk.mount(t, "1m");
+    if (disk === undefined) return;
+    const data = join(disk.path, "data");
+    if (kind === "used") await (await Server.start(t, { under: disk.enter, data })).stop();
+    await disk.fill(await free(disk));
+    const line = await refusedStart(["--data", data, "--listen", "127.0.0.1:0"], { under: disk.enter });
+    assert.match(line, /full.*free or add space/i);
   });
-  assert.match(line, /full.*free or add space/i);
-});
+}
 
 async function free(disk: SmallDisk): Promise<number> {
   const { bavail, bsize } = await statfs(disk.outside);

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { refusal } from "../wire/support/messages.ts";
-import { Serving } from "./support/serving.ts";
+import { refusal } from "../support/messages.ts";
+import { seededObject, type SeededObject } from "../support/seeded-objects.ts";
+import { Server } from "../support/server.ts";
+import { soundObjects, temporaries } from "../support/store-folder.ts";
 import { SmallDisk } from "./support/small-disk.ts";
-import { soundObjects, temporaries } from "./support/store-folder.ts";
 import { story } from "./support/story.ts";
-import { assertDownloads, seededObject, type TestObject } from "./support/uploads.ts";
+import { assertDownloads } from "./support/uploads.ts";
 
 const MIB = 1024 * 1024;
 const REPOSITORY = "team/app";
@@ -15,7 +16,7 @@ story(
   async (t) => {
     const disk = await SmallDisk.mount(t, "16m");
     if (disk === undefined) return;
-    const server = await Serving.start(t, {
+    const server = await Server.start(t, {
       under: disk.enter,
       args: ["--store", `file://${join(disk.path, "store")}`],
     });
@@ -24,9 +25,8 @@ story(
     const kept = seededObject(1, 4 * MIB);
     await user.upload(REPOSITORY, kept.bytes);
 
-    const put = async ({ oid, size, bytes }: TestObject): Promise<void> => {
-      const path = await user.target(REPOSITORY, "upload", { oid, size });
-      const { message } = refusal(507, await user.request("PUT", path, { body: bytes }));
+    const put = async ({ bytes }: SeededObject): Promise<void> => {
+      const { message } = refusal(507, await user.tryUpload(REPOSITORY, bytes));
       assert.match(message, /full/);
     };
     // Four that do not fit by themselves, at once.

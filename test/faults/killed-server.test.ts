@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { seededObjects, type SeededObject } from "../support/seeded-objects.ts";
+import { Server } from "../support/server.ts";
+import { soundObjects, temporaries } from "../support/store-folder.ts";
 import { story } from "./support/story.ts";
-import { Serving } from "./support/serving.ts";
-import { soundObjects, temporaries } from "./support/store-folder.ts";
-import { assertDownloads, seededObjects, type TestObject, Upload, uploadMissing } from "./support/uploads.ts";
+import { assertDownloads, Upload, uploadMissing } from "./support/uploads.ts";
 
 const UPLOADS = 50;
 const REPOSITORY = "team/app";
 
 story("after kill -9 amid 50 uploads, all that was acknowledged is there, and nothing that is not whole", async (t) => {
-  const server = await Serving.start(t);
+  const server = await Server.start(t);
   const store = join(server.data, "store");
-  const acknowledged: TestObject[] = [];
+  const acknowledged: SeededObject[] = [];
 
   for (const [round, killAfter] of [1, 12, 37].entries()) {
     const uploads = await Upload.beginAll(server.user(), REPOSITORY, seededObjects(round, UPLOADS));

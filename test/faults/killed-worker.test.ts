@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { eventually } from "../support/eventually.ts";
+import { seededObjects, type SeededObject } from "../support/seeded-objects.ts";
+import { Server } from "../support/server.ts";
+import { soundObjects, temporaries } from "../support/store-folder.ts";
 import { story } from "./support/story.ts";
-import { eventually } from "../wire/support/eventually.ts";
-import { Serving } from "./support/serving.ts";
-import { soundObjects, temporaries } from "./support/store-folder.ts";
-import { assertDownloads, seededObjects, type TestObject, Upload, uploadMissing } from "./support/uploads.ts";
+import { assertDownloads, Upload, uploadMissing } from "./support/uploads.ts";
 
 const UPLOADS = 50;
 const REPOSITORY = "team/app";
@@ -13,8 +14,8 @@ const WORKERS = { config: { workers: 2 } };
 story(
   "when a worker is killed with -9, the other serves on, a new one comes, and repeated uploads succeed",
   async (t) => {
-    const server = await Serving.start(t, WORKERS);
-    const acknowledged: TestObject[] = [];
+    const server = await Server.start(t, WORKERS);
+    const acknowledged: SeededObject[] = [];
     let workers = await server.untilLogged("worker serves", 2);
 
     for (const [round, killAfter] of [5, 20].entries()) {
@@ -46,7 +47,7 @@ story(
 story(
   "when the primary is killed with -9, its workers go too, and a new start finds all that was acknowledged",
   async (t) => {
-    const server = await Serving.start(t, WORKERS);
+    const server = await Server.start(t, WORKERS);
     const store = join(server.data, "store");
     const workers = await server.untilLogged("worker serves", 2);
     const objects = seededObjects(1, UPLOADS);

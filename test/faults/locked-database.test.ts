@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { refusal } from "../wire/support/messages.ts";
-import { Serving } from "./support/serving.ts";
+import { refusal } from "../support/messages.ts";
+import { seededObject } from "../support/seeded-objects.ts";
+import { Server } from "../support/server.ts";
 import { story } from "./support/story.ts";
-import { assertDownloads, seededObject } from "./support/uploads.ts";
+import { assertDownloads } from "./support/uploads.ts";
 
 const REPOSITORY = "team/app";
 
 story(
   "while another process keeps the database locked, writers are told when to come back and readers are served",
   async (t) => {
-    const server = await Serving.start(t);
+    const server = await Server.start(t);
     const user = server.user();
     const known = seededObject(1, 200_000);
     await user.upload(REPOSITORY, known.bytes);
@@ -41,7 +42,7 @@ story(
 );
 
 story("an upload that is under way while the database is locked for a moment succeeds", async (t) => {
-  const server = await Serving.start(t);
+  const server = await Server.start(t);
   using intruder = new DatabaseSync(join(server.data, "holdall.db"));
   intruder.exec("begin exclusive");
   const uploading = server.user().upload(REPOSITORY, seededObject(1, 200_000).bytes);

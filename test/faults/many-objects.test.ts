@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { Serving } from "./support/serving.ts";
+import { seededObject } from "../support/seeded-objects.ts";
+import { Server } from "../support/server.ts";
 import { story } from "./support/story.ts";
-import { assertDownloads, seededObject } from "./support/uploads.ts";
+import { assertDownloads } from "./support/uploads.ts";
 
 const OBJECTS = 1_000_000;
 const REPOSITORY = "team/app";
@@ -12,7 +13,7 @@ const REPOSITORY = "team/app";
 const READ_LIMIT = 16 * 1024 * 1024;
 
 story("a server that knows a million objects starts without looking at them", async (t) => {
-  const server = await Serving.start(t);
+  const server = await Server.start(t);
   const object = seededObject(1, 1000);
   await server.user().upload(REPOSITORY, object.bytes);
   const readWhenEmpty = await bytesRead(server);
@@ -57,7 +58,7 @@ function oidOf(number: number): string {
 }
 
 /** All that the process has read so far, program included; undefined where the system does not say. */
-async function bytesRead({ pid }: Serving): Promise<number | undefined> {
+async function bytesRead({ pid }: Server): Promise<number | undefined> {
   if (process.platform !== "linux") return undefined;
   return Number(/^rchar: (\d+)$/m.exec(await readFile(`/proc/${pid}/io`, "utf8"))?.[1]);
 }

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { Agent, request } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { answerTo, headOf, open } from "../support/http.ts";
 import { requireRoom } from "../support/require.ts";
-import { answerTo, headOf } from "../wire/support/http.ts";
+import { seededObject } from "../support/seeded-objects.ts";
+import { Server } from "../support/server.ts";
 import { assertLittleMemory, requirePeakMemory } from "./support/memory.ts";
-import { Serving } from "./support/serving.ts";
 import { story } from "./support/story.ts";
-import { seededObject, Upload } from "./support/uploads.ts";
+import { Upload } from "./support/uploads.ts";
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -16,7 +16,7 @@ const REPOSITORY = "team/app";
 
 story("64 uploads of 64 MiB at once take little memory", async (t) => {
   if (!requirePeakMemory(t) || !(await requireRoom(t, 6 * GIB))) return;
-  const server = await Serving.start(t);
+  const server = await Server.start(t);
   // All of one object: each is received, hashed and written all the same, and the test itself needs little memory.
   const object = seededObject(1, 64 * MIB);
   const uploads = await Upload.beginAll(server.user(), REPOSITORY, Array<typeof object>(64).fill(object));
@@ -33,36 +33,26 @@ const READ = 128 * MIB;
 
 story("16 downloads of 2 GiB by slow readers take little memory", async (t) => {
   if (!requirePeakMemory(t) || !(await requireRoom(t, 3 * GIB))) return;
-  const server = await Serving.start(t);
+  const server = await Server.start(t);
   const user = server.user();
   const oid = await uploadZeros(server);
   const path = await user.target(REPOSITORY, "download", { oid, size: SIZE });
-  const agent = new Agent({ keepAlive: false });
   const readers = Array.from({ length: DOWNLOADS }, async () => {
-    const asking = request({ agent, host: "127.0.0.1", port: server.port, path });
-    asking.end();
-    const incoming = await headOf(asking);
+    const incoming = await headOf(open({ port: server.port, method: "GET", path, ownConnection: true }).end());
     assert.equal(incoming.headers["content-length"], String(SIZE));
     await readSlowly(incoming);
   });
   await Promise.all(readers);
-  agent.destroy();
   await assertLittleMemory(t, server.pid);
   await server.stop();
 });
 
-async function uploadZeros(server: Serving): Promise<string> {
+async function uploadZeros(server: Server): Promise<string> {
   const hash = createHash("sha256");
   for (const piece of zeros()) hash.update(piece);
   const oid = hash.digest("hex");
   const path = await server.user().target(REPOSITORY, "upload", { oid, size: SIZE });
-  const sending = request({
-    host: "127.0.0.1",
-    port: server.port,
-    method: "PUT",
-    path,
-    headers: { "Content-Length": SIZE },
-  });
+  const sending = open({ port: server.port, method: "PUT", path, headers: { "Content-Length": String(SIZE) } });
   const answer = answerTo(sending);
   await pipeline(zeros(), sending);
   assert.equal((await answer).status, 200);

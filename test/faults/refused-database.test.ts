@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
-import { open, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { TestContext } from "node:test";
-import { listing } from "../support/content.ts";
-import { refusedStart, Serving } from "./support/serving.ts";
+import { listing } from "../support/listing.ts";
+import { Server } from "../support/server.ts";
+import { refusedStart } from "./support/refused-start.ts";
 import { SmallDisk } from "./support/small-disk.ts";
 import { story } from "./support/story.ts";
 
 /** A data folder that was in use, with the database in one file. */
 async function usedData(t: TestContext): Promise<{ data: string; database: string }> {
-  const server = await Serving.start(t);
+  const server = await Server.start(t);
   await server.user().upload("team/app", Buffer.from("an object"));
   await server.user().lock("team/app", "a.bin");
   await server.stop();
@@ -45,6 +46,14 @@ const DAMAGES: readonly Damage[] = [
     said: /holdall\.db is not an SQLite database.*restore it from a backup/i,
   },
   {
+    what: "is a folder",
+    done: async (database) => {
+      await rm(database);
+      await mkdir(database);
+    },
+    said: /holdall\.db is a folder, where the database should be: move it away.*backup/i,
+  },
+  {
     what: "belongs to another program",
     done: async (database) => {
       await rm(database);
@@ -68,7 +77,9 @@ for (const { what, done, said } of DAMAGES) {
     const { data, database } = await usedData(t);
     await done(database);
     const before = await listing(data);
-    assert.match(await refusedStart(["--data", data, "--listen", "127.0.0.1:0"]), said);
+    for (const workers of ["1", "2"]) {
+      assert.match(await refusedStart(["--data", data, "--listen", "127.0.0.1:0", "--workers", workers]), said);
+    }
     const after = await listing(data);
     // What a look at a database in WAL mode leaves beside it; it says nothing.
     for (const name of ["holdall.db-shm", "holdall.db-wal"]) delete after[name];
@@ -80,7 +91,7 @@ story("a data folder on a read-only file system is refused at the start", async 
   const disk = await SmallDisk.mount(t, "16m");
   if (disk === undefined) return;
   const data = join(disk.path, "data");
-  const server = await Serving.start(t, { under: disk.enter, data });
+  const server = await Server.start(t, { under: disk.enter, data });
   await server.user().upload("team/app", Buffer.from("an object"));
   await server.stop();
   const before = await listing(join(disk.outside, "data"));

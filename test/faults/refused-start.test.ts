@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { temporaryFolder } from "../support/cleanup.ts";
 import { serveHttp } from "../support/http-server.ts";
-import { refusedStart, Serving } from "./support/serving.ts";
+import { skip } from "../support/require.ts";
+import { Server } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { refusedStart } from "./support/refused-start.ts";
 import { SmallDisk } from "./support/small-disk.ts";
 import { story } from "./support/story.ts";
 
 const FREE_PORT = ["--listen", "127.0.0.1:0"];
+/** One process that does all, and one that looks after others. */
+const KINDS = ["1", "2"];
 
-for (const workers of ["1", "2"]) {
+for (const workers of KINDS) {
   story(`a port that is taken is refused in one line, with workers: ${workers}`, async (t) => {
     const port = await serveHttp(t, async (_, response) => void response.end());
     const data = join(await temporaryFolder(t, "start"), "data");
@@ -23,9 +27,11 @@ for (const workers of ["1", "2"]) {
 
 story("an address that is not this machine's is refused", async (t) => {
   const data = join(await temporaryFolder(t, "start"), "data");
-  // For documentation (RFC 5737): nobody has it.
-  const line = await refusedStart(["--data", data, "--listen", "192.0.2.1:8080"]);
-  assert.match(line, /192\.0\.2\.1:8080 is not an address of this machine.*--listen/);
+  for (const workers of KINDS) {
+    // For documentation (RFC 5737): nobody has it.
+    const line = await refusedStart(["--data", data, "--listen", "192.0.2.1:8080", "--workers", workers]);
+    assert.match(line, /192\.0\.2\.1:8080 is not an address of this machine.*--listen/);
+  }
 });
 
 story("a data folder that cannot be made is refused", async (t) => {
@@ -33,13 +39,15 @@ story("a data folder that cannot be made is refused", async (t) => {
   const file = join(folder, "notes.txt");
   await writeFile(file, "Remember the milk.");
   for (const data of [file, join(file, "data")]) {
-    const line = await refusedStart(["--data", data, ...FREE_PORT]);
-    assert.match(line, /cannot write to the data folder .*notes\.txt.* \(ENOTDIR\).*--data/);
+    for (const workers of KINDS) {
+      const line = await refusedStart(["--data", data, ...FREE_PORT, "--workers", workers]);
+      assert.match(line, /cannot write to the data folder .*notes\.txt.* \(ENOTDIR\).*--data/);
+    }
   }
 });
 
 story("a data folder where no folder can be made is refused at once", async (t) => {
-  if (process.platform !== "linux") return t.skip("needs /proc, in which nobody can make folders");
+  if (process.platform !== "linux") return skip(t, "needs /proc, in which nobody can make folders");
   assert.match(
     await refusedStart(["--data", "/proc/holdall", ...FREE_PORT]),
     /cannot write to .*\/proc\/holdall.*--data/,
@@ -51,20 +59,35 @@ story("a store that cannot be written to is refused at the start, not at the fir
   if (disk === undefined) return;
   await disk.makeReadOnly();
   const data = join(await temporaryFolder(t, "start"), "data");
-  const line = await refusedStart(["--data", data, "--store", `file://${disk.path}`, ...FREE_PORT], {
-    under: disk.enter,
-  });
-  assert.match(line, /cannot write to the store folder .*\(EROFS\).*mount it writable.*--store/);
+  const args = ["--data", data, "--store", `file://${disk.path}`, ...FREE_PORT];
+  for (const workers of KINDS) {
+    const line = await refusedStart([...args, "--workers", workers], { under: disk.enter });
+    assert.match(line, /cannot write to the store folder .*\(EROFS\).*mount it writable.*--store/);
+  }
 });
+
+for (const workers of KINDS) {
+  story(
+    `a file that should hold the secret and does not is refused in one line, with workers: ${workers}`,
+    async (t) => {
+      const data = await temporaryFolder(t, "start");
+      await writeFile(join(data, "secret"), "short\n");
+      const line = await refusedStart(["--data", data, ...FREE_PORT, "--workers", workers]);
+      assert.match(line, /\/secret: is damaged, it holds no secret: remove it/);
+    },
+  );
+}
 
 story("a second server on the same data is refused, and the first serves on", async (t) => {
   for (const workers of [1, 2]) {
-    const server = await Serving.start(t, { config: { workers } });
-    const line = await refusedStart(["--data", server.data, ...FREE_PORT]);
-    assert.equal(
-      line,
-      `holdall: another Holdall server is using ${server.data}: stop it, or name another folder with --data`,
-    );
+    const server = await Server.start(t, { config: { workers } });
+    for (const others of KINDS) {
+      const line = await refusedStart(["--data", server.data, ...FREE_PORT, "--workers", others]);
+      assert.equal(
+        line,
+        `holdall: another Holdall server is using ${server.data}: stop it, or name another folder with --data`,
+      );
+    }
     await server.user().upload("team/app", Buffer.from("still here"));
   }
 });
@@ -86,6 +109,6 @@ story(
     assert.match(line, /anyone may write.*allowAnonymousWrite: true/);
     // By a name that is not this machine's alone, although the address is.
     const reachable = { publicUrl: "https://lfs.example.com" };
-    await Serving.start(t, { config: { ...reachable, access, allowAnonymousWrite: true } });
+    await Server.start(t, { config: { ...reachable, access, allowAnonymousWrite: true } });
   },
 );

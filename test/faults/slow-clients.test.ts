@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { RawConnection } from "../wire/support/raw-connection.ts";
-import { Serving } from "./support/serving.ts";
+import { RawConnection } from "../support/raw-connection.ts";
+import { seededObject } from "../support/seeded-objects.ts";
+import { Server } from "../support/server.ts";
 import { story } from "./support/story.ts";
-import { assertDownloads, seededObject } from "./support/uploads.ts";
+import { assertDownloads } from "./support/uploads.ts";
 
 const REPOSITORY = "team/app";
 const HEADERS = 500;
@@ -10,13 +11,13 @@ const BODIES = 200;
 const BYTE_EVERY_MS = 100;
 
 story("clients that send their headers byte by byte are cut off, and others are served meanwhile", async (t) => {
-  const server = await Serving.start(t, { config: { limits: { headersTimeout: "1s" } } });
+  const server = await Server.start(t, { config: { limits: { headersTimeout: "1s" } } });
   const user = server.user();
-  const slowHeaders = await openMany(server.port, HEADERS);
+  const slowHeaders = await RawConnection.openMany(server.port, HEADERS);
   const head = `GET /${"x".repeat(1000)}`;
   const object = seededObject(1, 100_000);
   const path = await user.target(REPOSITORY, "upload", { oid: object.oid, size: object.size });
-  const slowBodies = await openMany(server.port, BODIES);
+  const slowBodies = await RawConnection.openMany(server.port, BODIES);
   for (const connection of slowBodies)
     connection.head(`PUT ${path} HTTP/1.1`, "Host: holdall.test", `Content-Length: ${object.size}`);
   let sent = 0;
@@ -47,7 +48,7 @@ story("clients that send their headers byte by byte are cut off, and others are 
 });
 
 story("an upload that stops moving is cut off after idleTimeout", async (t) => {
-  const server = await Serving.start(t, { config: { limits: { idleTimeout: "1s" } } });
+  const server = await Server.start(t, { config: { limits: { idleTimeout: "1s" } } });
   const user = server.user();
   const { oid, size, bytes } = seededObject(1, 100_000);
   using connection = await RawConnection.open(server.port);
@@ -57,7 +58,3 @@ story("an upload that stops moving is cut off after idleTimeout", async (t) => {
   await connection.closed();
   await user.upload(REPOSITORY, bytes);
 });
-
-function openMany(port: number, count: number): Promise<RawConnection[]> {
-  return Promise.all(Array.from({ length: count }, () => RawConnection.open(port)));
-}

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect } from "node:net";
 import type { IncomingMessage } from "node:http";
-import { eventually } from "../wire/support/eventually.ts";
-import { headOf, open } from "../wire/support/http.ts";
 import { sha256 } from "../support/content.ts";
-import { Serving } from "./support/serving.ts";
+import { eventually } from "../support/eventually.ts";
+import { headOf, open } from "../support/http.ts";
+import { RawConnection } from "../support/raw-connection.ts";
+import { seededObject, type SeededObject } from "../support/seeded-objects.ts";
+import { Server } from "../support/server.ts";
 import { story } from "./support/story.ts";
-import { seededObject, Upload, type TestObject } from "./support/uploads.ts";
+import { Upload } from "./support/uploads.ts";
 
 const MIB = 1024 * 1024;
 const REPOSITORY = "team/app";
@@ -21,13 +21,11 @@ interface UnderWay {
 }
 
 /** An upload and a download, both half-way. */
-async function beginTransfers(server: Serving): Promise<UnderWay> {
+async function beginTransfers(server: Server): Promise<UnderWay> {
   const user = server.user();
   await user.upload(REPOSITORY, LARGE.bytes);
   const path = await user.target(REPOSITORY, "download", { oid: LARGE.oid, size: LARGE.size });
-  const asking = open({ port: server.port, method: "GET", path });
-  asking.end();
-  const download = await headOf(asking);
+  const download = await headOf(open({ port: server.port, method: "GET", path }).end());
   // Its end is for each story to look at.
   download.on("error", () => {});
   const upload = await Upload.begin(user, REPOSITORY, SENT);
@@ -44,7 +42,7 @@ for (const workers of [1, 2]) {
     story(
       `${signal} lets a slow upload and a slow download finish, and exits with 0 (workers: ${workers})`,
       async (t) => {
-        const server = await Serving.start(t, { config: { workers } });
+        const server = await Server.start(t, { config: { workers } });
         const { upload, download } = await beginTransfers(server);
 
         // To all of the group, as a terminal and a service manager send it.
@@ -62,7 +60,7 @@ for (const workers of [1, 2]) {
   }
 
   story(`what is not done after drainTimeout is cut, and the exit code is 0 (workers: ${workers})`, async (t) => {
-    const server = await Serving.start(t, { config: { workers, limits: { drainTimeout: "500ms" } } });
+    const server = await Server.start(t, { config: { workers, limits: { drainTimeout: "500ms" } } });
     const { upload, download } = await beginTransfers(server);
     server.signal("SIGTERM");
     assert.deepEqual(await server.end, { code: 0, signal: null });
@@ -71,7 +69,7 @@ for (const workers of [1, 2]) {
   });
 
   story(`a second signal ends the server at once (workers: ${workers})`, async (t) => {
-    const server = await Serving.start(t, { config: { workers } });
+    const server = await Server.start(t, { config: { workers } });
     const { upload, download } = await beginTransfers(server);
     server.signal("SIGTERM");
     await server.untilLogged("stopping");
@@ -83,27 +81,22 @@ for (const workers of [1, 2]) {
 }
 
 story("a server that has nothing to do stops although clients keep connections open", async (t) => {
-  const server = await Serving.start(t);
-  const idle = connect(server.port, "127.0.0.1");
-  await once(idle, "connect");
+  const server = await Server.start(t);
+  using _idle = await RawConnection.open(server.port);
   await server.user().get("healthz");
   await server.stop();
-  idle.destroy();
 });
 
 async function refusesConnections(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
   try {
-    await once(socket, "connect");
+    using _ = await RawConnection.open(port);
     return false;
   } catch (error) {
     assert.ok(error instanceof Error && "code" in error && error.code === "ECONNREFUSED", String(error));
     return true;
-  } finally {
-    socket.destroy();
   }
 }
 
-async function assertThere(server: Serving, { oid, size }: TestObject): Promise<void> {
+async function assertThere(server: Server, { oid, size }: SeededObject): Promise<void> {
   assert.equal((await server.user().ask(REPOSITORY, "upload", { oid, size })).actions, undefined);
 }

@@ -1,7 +1,8 @@
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { listing, seededBytes } from "./content.ts";
+import { seededBytes } from "./content.ts";
 import type { GitUser } from "./git-user.ts";
+import { listing } from "./listing.ts";
 import type { Finished } from "./run.ts";
 
 /** A work tree of one user, and what the user does in it. */

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { temporaryFolder } from "./cleanup.ts";
 import { forward } from "./forward.ts";
 import { serveHttp } from "./http-server.ts";
 import { runWell } from "./run.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 /**
  * A host for Git repositories over HTTP that passes LFS on to Holdall, as a forge behind nginx does: `…/info/lfs/…` goes

@@ -1,46 +1,30 @@
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { FoundService } from "../../scripts/services.ts";
 import { Checkout } from "./checkout.ts";
-import { temporaryFolder } from "./cleanup.ts";
+import { makeGitHome } from "./git-home.ts";
 import { type Finished, run, runWell, type RunOptions } from "./run.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 type GitOptions = Pick<RunOptions, "cwd" | "input" | "timeoutSeconds">;
 
-/**
- * Somebody at a machine of their own: a home folder with git and one git-lfs set up, and nothing from the machine that
- * runs the tests.
- */
+/** Somebody at a machine of their own, with git and one git-lfs. */
 export class GitUser {
   readonly name: string;
   readonly home: string;
   readonly env: Readonly<NodeJS.ProcessEnv>;
   #checkouts = 0;
 
-  private constructor(name: string, home: string) {
+  private constructor(name: string, home: string, env: Readonly<NodeJS.ProcessEnv>) {
     this.name = name;
     this.home = home;
-    this.env = {
-      HOME: home,
-      XDG_CONFIG_HOME: join(home, ".config"),
-      PATH: [join(home, "bin"), process.env["PATH"]].join(delimiter),
-      GIT_CONFIG_GLOBAL: join(home, ".gitconfig"),
-      GIT_CONFIG_NOSYSTEM: "1",
-      GIT_TERMINAL_PROMPT: "0",
-    };
+    this.env = env;
   }
 
   static async create(t: TestContext, name: string, gitLfs: FoundService): Promise<GitUser> {
-    const user = new GitUser(name, await temporaryFolder(t, name));
-    await mkdir(join(user.home, "bin"));
-    await symlink(gitLfs.path, join(user.home, "bin", "git-lfs"));
-    const settings = { "user.name": name, "user.email": `${name}@example.invalid`, "init.defaultBranch": "main" };
-    for (const [key, value] of Object.entries(settings)) await user.git(["config", "--global", key, value]);
-    await user.git(["lfs", "install", "--skip-repo"]);
-    const { stdout } = await user.git(["lfs", "version"]);
-    if (!stdout.includes(`git-lfs/${gitLfs.version} `)) throw new Error(`git runs ${stdout}, not ${gitLfs.version}`);
-    return user;
+    const home = await temporaryFolder(t, name);
+    return new GitUser(name, home, await makeGitHome(home, { name, gitLfs }));
   }
 
   /** Runs git. @throws Error with its output unless it exits with 0 */

@@ -5,7 +5,7 @@ import { findService, type FoundService, type ServiceName } from "../../scripts/
 
 /**
  * A service that the test cannot do without. Where it is missing and cannot be installed, the test is skipped with the
- * reason and undefined is returned; with `CI=true` that is a failure, since a skip there would go unseen.
+ * reason and undefined is returned.
  */
 export async function requireService(t: TestContext, name: ServiceName): Promise<FoundService | undefined> {
   const service = await findService(name);
@@ -22,7 +22,8 @@ export async function requireRoom(t: TestContext, bytes: number): Promise<boolea
   return false;
 }
 
-function skip(t: TestContext, reason: string): void {
+/** Skips a test by reason; with `CI=true`, where that would go unseen, it fails. */
+export function skip(t: Pick<TestContext, "skip">, reason: string): void {
   if (process.env["CI"] === "true") throw new Error(`With CI=true nothing is skipped. ${reason}`);
   t.skip(reason);
 }

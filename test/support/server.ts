@@ -1,57 +1,86 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { EventEmitter, on, once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import type { TestContext } from "node:test";
-import { atEnd, temporaryFolder } from "./cleanup.ts";
-import { cleanEnvironment, HOLDALL_BIN } from "./holdall.ts";
-import { runWell, type Finished } from "./run.ts";
+import { atEnd } from "./at-end.ts";
+import { cleanEnvironment, HOLDALL_BIN, LISTENING } from "./holdall.ts";
+import { LfsUser } from "./lfs-user.ts";
+import { type Finished, runWell } from "./run.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 export interface ServerOptions {
+  /** A folder of the server's own unless given. */
+  readonly data?: string;
   /** Keys of the configuration file, beside `data` and `listen`. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly args?: readonly string[];
+  /** A command that turns into the one that follows it. */
+  readonly under?: readonly string[];
 }
 
-const LISTENING = /^Holdall listening on (http:\S+)$/;
-const START_SECONDS = 30;
-const LOG_SECONDS = 10;
-const SHOWN_LOG_LINES = 40;
+/** A line of the log, with the fields that tests look at. */
+export interface LogLine {
+  /** All of it, as it was written. */
+  readonly text: string;
+  readonly msg: string;
+  readonly pid: number;
+  readonly reqId?: string;
+  readonly method?: string;
+  readonly path?: string;
+}
 
-/** A `holdall serve` of the test's own: a real process on a free port with a data folder in a temporary folder. */
+/** The message of a line, or what tells it from others. */
+type Which = string | ((line: LogLine) => boolean);
+
+export interface End {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+// Generous: a busy machine is no failure.
+const START_SECONDS = 60;
+const LOG_SECONDS = 60;
+const SHOWN_LINES = 40;
+
+/**
+ * A `holdall serve` of the test's own: a real process on a free port of 127.0.0.1, with its data in a temporary folder.
+ * It heads a process group, as a program that is started from a terminal does.
+ */
 export class Server {
   readonly data: string;
-  /** Holds the data folder and the configuration; where its commands run. */
+  /** Holds the configuration, and the data unless they are elsewhere; where its commands run. */
   readonly #folder: string;
-  readonly #args: readonly string[];
+  readonly #command: readonly string[];
+  readonly #lines: string[] = [];
+  readonly #log: LogLine[] = [];
+  readonly #written = new EventEmitter<{ line: [] }>();
   #process: ChildProcess | undefined;
+  #end: Promise<End> = Promise.resolve({ code: null, signal: null });
   #url = "";
-  readonly #log: string[] = [];
-  readonly #lines = new EventEmitter<{ line: [string] }>();
 
-  private constructor(folder: string, args: readonly string[]) {
+  private constructor(folder: string, o: ServerOptions) {
     this.#folder = folder;
-    this.data = join(folder, "data");
-    this.#args = ["--data", this.data, ...args];
+    this.data = o.data ?? join(folder, "data");
+    const serve = [HOLDALL_BIN, "serve", "--config", this.#configFile, "--data", this.data, ...(o.args ?? [])];
+    this.#command = [...(o.under ?? []), process.execPath, ...serve];
   }
 
-  static async start(t: TestContext, options: ServerOptions = {}): Promise<Server> {
-    const folder = await temporaryFolder(t, "server");
-    const args = [...(options.args ?? [])];
-    if (options.config !== undefined) {
-      const file = join(folder, "holdall.yaml");
-      // JSON is YAML.
-      await writeFile(file, JSON.stringify(options.config));
-      args.push("--config", file);
-    }
-    const server = new Server(folder, args);
+  static async start(t: TestContext, o: ServerOptions = {}): Promise<Server> {
+    const server = new Server(await temporaryFolder(t, "server"), o);
+    // JSON is YAML.
+    await writeFile(server.#configFile, JSON.stringify(o.config ?? {}));
+    running.add(server);
     atEnd(t, async () => {
-      await server.kill();
+      server.signalGroup("SIGKILL");
+      await server.end;
+      running.delete(server);
       // Node tells this from 24 on; its published types do not yet.
       if ("passed" in t && t.passed === false)
-        t.diagnostic(["the server's last lines:", ...server.#log.slice(-SHOWN_LOG_LINES)].join("\n"));
+        t.diagnostic(["the server's last lines:", ...server.#lines.slice(-SHOWN_LINES)].join("\n"));
     });
     await server.#serve("127.0.0.1:0");
     return server;
@@ -62,14 +91,18 @@ export class Server {
     return this.#url;
   }
 
-  /** A line that the server has written, or will write, to standard output or standard error. */
-  async logged(isIt: (line: string) => boolean): Promise<string> {
-    const seen = this.#log.find(isIt);
-    if (seen !== undefined) return seen;
-    for await (const [line] of on(this.#lines, "line", { signal: AbortSignal.timeout(LOG_SECONDS * 1000) })) {
-      if (isIt(line as string)) return line as string;
-    }
-    throw new Error("Events do not end by themselves.");
+  get port(): number {
+    return Number(new URL(this.#url).port);
+  }
+
+  /** Of the process that was started; with workers, of the one that looks after them. */
+  get pid(): number {
+    return this.#process?.pid ?? assert.fail("the server was not started");
+  }
+
+  /** How the process ended, when it has. */
+  get end(): Promise<End> {
+    return this.#end;
   }
 
   /** The LFS address of a repository as a user may give it. */
@@ -77,21 +110,65 @@ export class Server {
     return `${this.#url}/${repository}`;
   }
 
+  /**
+   * Somebody who speaks HTTP to it without a git-lfs in between.
+   * @param credentials `name:password`; nobody in particular without, who may write unless the configuration says otherwise
+   */
+  user(credentials?: string, o: { readonly ownConnections?: boolean } = {}): LfsUser {
+    return new LfsUser(this.port, credentials, o);
+  }
+
+  /** The lines of the log so far, over restarts, that are these. */
+  logged(which: Which): LogLine[] {
+    return this.#log.filter(typeof which === "string" ? ({ msg }) => msg === which : which);
+  }
+
+  /** What it has written to standard error beside the log. */
+  unlogged(): string[] {
+    return this.#lines.filter((line) => !line.startsWith("{"));
+  }
+
+  /** {@link logged}, as soon as there are so many. */
+  async untilLogged(which: Which, count = 1): Promise<LogLine[]> {
+    const signal = AbortSignal.timeout(LOG_SECONDS * 1000);
+    for (;;) {
+      const lines = this.logged(which);
+      if (lines.length >= count) return lines;
+      await once(this.#written, "line", { signal }).catch((cause: unknown) => {
+        throw new Error(`after ${LOG_SECONDS} s the log has ${lines.length} of ${count} lines: ${String(which)}`, {
+          cause,
+        });
+      });
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  /** As a terminal and a service manager do: to the workers too. */
+  signalGroup(signal: NodeJS.Signals): void {
+    try {
+      if (this.#process?.pid !== undefined) process.kill(-this.#process.pid, signal);
+    } catch (error) {
+      // Nobody is left.
+      if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+    }
+  }
+
   /** Sends SIGTERM and waits for the end, which must be in order. */
   async stop(): Promise<void> {
-    const ended = this.#ended();
-    this.#process?.kill("SIGTERM");
-    assert.deepEqual(await ended, { code: 0, signal: null }, "SIGTERM must end the server with exit code 0");
+    this.signal("SIGTERM");
+    assert.deepEqual(await this.end, { code: 0, signal: null }, "SIGTERM must end the server with exit code 0");
   }
 
   /** Ends it on the spot, as `kill -9` does. */
   async kill(): Promise<void> {
-    const ended = this.#ended();
-    this.#process?.kill("SIGKILL");
-    await ended;
+    this.signal("SIGKILL");
+    await this.end;
   }
 
-  /** Starts it again on the same data and the same port, after {@link stop} or {@link kill}. */
+  /** Starts it again on the same data and the same port, after its end. */
   async restart(): Promise<void> {
     await this.#serve(new URL(this.#url).host);
   }
@@ -118,43 +195,55 @@ export class Server {
     return (await this.holdall(["token", "create", ...what])).stdout.trim();
   }
 
-  /** Who has ended, or never began, is ended at once. */
-  async #ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
-    const { exitCode: code = null, signalCode: signal = null } = this.#process ?? {};
-    if (this.#process === undefined || code !== null || signal !== null) return { code, signal };
-    const [endCode, endSignal] = (await once(this.#process, "exit")) as [number | null, NodeJS.Signals | null];
-    return { code: endCode, signal: endSignal };
+  get #configFile(): string {
+    return join(this.#folder, "holdall.yaml");
   }
 
   /** Starts the process and waits until it says where it listens. */
   async #serve(listen: string): Promise<void> {
-    const child = spawn(process.execPath, [HOLDALL_BIN, "serve", "--listen", listen, ...this.#args], {
+    const [program, ...args] = [...this.#command, "--listen", listen];
+    const child = spawn(program, args, {
       cwd: this.#folder,
       env: cleanEnvironment(),
       stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
     });
     this.#process = child;
-    const { stdout, stderr } = child;
-    const note = (line: string): void => {
-      this.#log.push(line);
-      this.#lines.emit("line", line);
-    };
-    createInterface(stderr).on("line", note);
-    this.#url = await new Promise<string>((resolve, reject) => {
-      const giveUp = (why: string): void => {
-        clearTimeout(timer);
-        reject(new Error([`holdall serve ${why}`, ...this.#log].join("\n")));
-      };
-      const timer = setTimeout(() => giveUp(`was not listening after ${START_SECONDS} s`), START_SECONDS * 1000);
-      child.once("error", (error) => giveUp(error.message));
-      child.once("close", (code) => giveUp(`ended with exit code ${code}`));
-      createInterface(stdout).on("line", (line) => {
-        note(line);
-        const url = LISTENING.exec(line)?.[1];
-        if (url === undefined) return;
-        clearTimeout(timer);
-        resolve(url);
-      });
-    });
+    this.#end = once(child, "exit").then(([code, signal]) => ({ code, signal }));
+    createInterface(child.stderr).on("line", (text) => this.#note(text));
+    try {
+      this.#url = await Promise.race([firstAddress(child.stdout), this.#end.then(endedEarly)]);
+    } catch (cause) {
+      throw new Error(["holdall serve did not start:", ...this.#lines.slice(-SHOWN_LINES)].join("\n"), { cause });
+    }
   }
+
+  #note(text: string): void {
+    this.#lines.push(text);
+    if (text.startsWith("{")) this.#log.push({ ...(JSON.parse(text) as LogLine), text });
+    this.#written.emit("line");
+  }
+}
+
+/** Where a server says that it listens. @throws Error unless that is the first thing that it says */
+async function firstAddress(stdout: Readable): Promise<string> {
+  const signal = AbortSignal.timeout(START_SECONDS * 1000);
+  const [line] = (await once(createInterface(stdout), "line", { signal })) as [string];
+  const url = LISTENING.exec(line)?.[1];
+  assert.ok(url !== undefined, `the first line on standard output must say where the server listens, not: ${line}`);
+  return url;
+}
+
+function endedEarly({ code, signal }: End): never {
+  throw new Error(`it ended with ${signal ?? `exit code ${code}`}`);
+}
+
+/** To be ended with the tests. */
+const running = new Set<Server>();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    // An interrupt from the terminal goes to the tests' process group, and each server heads one of its own.
+    for (const server of running) server.signalGroup("SIGKILL");
+    process.kill(process.pid, signal);
+  });
 }

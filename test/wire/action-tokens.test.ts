@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { parseOid, parseRepositoryName, type Oid, type RepositoryName } from "@holdall/lfs-protocol";
+import type { Oid, RepositoryName } from "@holdall/lfs-protocol";
 import { seededBytes, sha256 } from "../support/content.ts";
-import { eventually } from "./support/eventually.ts";
-import { send, type Answer } from "./support/http.ts";
-import { refusal } from "./support/messages.ts";
-import { WireServer } from "./support/wire-server.ts";
+import { eventually } from "../support/eventually.ts";
+import { send, type Answer } from "../support/http.ts";
+import { basicAuthorization } from "../support/lfs-user.ts";
+import { refusal } from "../support/messages.ts";
+import { oidNamed, repositoryNamed } from "../support/names.ts";
+import { passwordOf, WireServer } from "./support/wire-server.ts";
 
 const server = await WireServer.start({ users: ["ada", "bob"], rules: [["users", "**", "write"]] });
 const other = await WireServer.start();
@@ -16,10 +18,10 @@ after(async () => {
 const ada = server.as("ada");
 
 const BYTES = seededBytes(1, 5000);
-const OID = oidOf(await ada.upload("team/app", BYTES));
+const OID = oidNamed(await ada.upload("team/app", BYTES));
 const NEW = seededBytes(2, 5000);
-const NEW_OID = oidOf(sha256(NEW));
-const APP = nameOf("team/app");
+const NEW_OID = oidNamed(sha256(NEW));
+const APP = repositoryNamed("team/app");
 const HOUR = 3_600_000;
 
 /** Every token that was sent or issued here. */
@@ -72,7 +74,7 @@ const BAD_GETS: ReadonlyArray<readonly [what: string, token: string]> = [
   ["that has expired", issue({ oid: OID, operation: "download", expires: -1000 })],
   ["of an upload", issue({ oid: OID, operation: "upload" })],
   ["of another object", issue({ oid: NEW_OID, operation: "download" })],
-  ["of another repository", issue({ oid: OID, operation: "download", repository: nameOf("team/other") })],
+  ["of another repository", issue({ oid: OID, operation: "download", repository: repositoryNamed("team/other") })],
   ["of another server", issue({ oid: OID, operation: "download", by: other })],
 ];
 
@@ -90,7 +92,7 @@ const BAD_PUTS: ReadonlyArray<readonly [what: string, token: string]> = [
   ["that has expired", issue({ oid: NEW_OID, operation: "upload", expires: -1000 })],
   ["of a download", issue({ oid: NEW_OID, operation: "download" })],
   ["of another object", issue({ oid: OID, operation: "upload" })],
-  ["of another repository", issue({ oid: NEW_OID, operation: "upload", repository: nameOf("team/other") })],
+  ["of another repository", issue({ oid: NEW_OID, operation: "upload", repository: repositoryNamed("team/other") })],
   ["of another server", issue({ oid: NEW_OID, operation: "upload", by: other })],
   ["for another size", altered(GOOD_PUT, 3, "1")],
 ];
@@ -169,18 +171,6 @@ test("no token is ever in the log, at no level, whatever becomes of the request"
   assert.doesNotMatch(log, /token=|password of|Basic |cGFzc3dvcmQg/);
 });
 
-function basic(name: string, password = `password of ${name}`): { readonly Authorization: string } {
-  return { Authorization: `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}` };
-}
-
-function oidOf(text: string): Oid {
-  const oid = parseOid(text);
-  assert.ok(oid !== undefined);
-  return oid;
-}
-
-function nameOf(text: string): RepositoryName {
-  const name = parseRepositoryName(text);
-  assert.ok(name !== undefined);
-  return name;
+function basic(name: string, password = passwordOf(name)): { readonly Authorization: string } {
+  return basicAuthorization(`${name}:${password}`);
 }

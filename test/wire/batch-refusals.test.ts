@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import fc from "fast-check";
 import { BatchResponse } from "@holdall/lfs-protocol";
-import { headOf, open, pour, type Answer } from "./support/http.ts";
-import { message, refusal } from "./support/messages.ts";
+import { headOf, open, pour, type Answer } from "../support/http.ts";
+import { message, refusal } from "../support/messages.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 const server = await WireServer.start();
@@ -59,6 +59,35 @@ for (const [what, body] of WRONG) {
     refusal(422, await post(JSON.stringify(body)));
   });
 }
+
+/** What a client that is being written hears of its mistakes. */
+const SAID: ReadonlyArray<readonly [call: string, body: unknown, message: string]> = [
+  ["objects/batch", { ...GOOD, operation: "verify" }, "operation must be one of download, upload"],
+  ["objects/batch", { ...GOOD, operation: 1 }, "operation must be one of download, upload"],
+  ["objects/batch", { objects: [] }, "operation is missing: it must be one of download, upload"],
+  ["objects/batch", { ...GOOD, objects: { 0: OID } }, "objects must be a list"],
+  ["objects/batch", { ...GOOD, objects: [{ oid: OID }, OID] }, "objects[1] must be an object"],
+  ["objects/batch", { ...GOOD, objects: [{ size: 1 }] }, "objects[0].oid is missing: it must be text"],
+  ["objects/batch", { ...GOOD, objects: [{ oid: OID, size: "1" }] }, "objects[0].size must be a number"],
+  ["objects/batch", { ...GOOD, ref: "main" }, "ref must be an object"],
+  ["objects/batch", { ...GOOD, ref: { name: 1 } }, "ref.name must be text"],
+  ["objects/batch", { ...GOOD, transfers: "basic" }, "transfers must be a list"],
+  ["objects/batch", { ...GOOD, transfers: ["basic", 1] }, "transfers[1] must be text"],
+  ["objects/batch", [GOOD], "the body must be an object"],
+  ["objects/verify", { oid: OID }, "size is missing: it must be a number"],
+  ["locks", { path: ["a"] }, "path must be text"],
+  ["locks/verify", { limit: -1 }, "limit must be a whole number from 0 on"],
+  ["locks/1/unlock", { force: "true" }, "force must be true or false"],
+];
+
+test("a refusal says in one sentence where the mistake is and what is allowed there", async () => {
+  for (const [call, body, said] of SAID) {
+    const answer = await user.post(`app/${call}`, body);
+    assert.equal(refusal(answer.status, answer).message, said);
+  }
+  const twice = refusal(422, await user.get("app/locks?limit=1&limit=2"));
+  assert.equal(twice.message, "limit is in the query more than once");
+});
 
 /** Bodies that are no JSON. */
 const BROKEN: ReadonlyArray<readonly [what: string, body: string | Uint8Array]> = [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { BatchResponse } from "@holdall/lfs-protocol";
 import { sha256 } from "../support/content.ts";
-import { message, refusal } from "./support/messages.ts";
+import { message, refusal } from "../support/messages.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 const server = await WireServer.start();
@@ -172,6 +172,48 @@ for (const [size, upload, download] of SIZES) {
     }
   });
 }
+
+/** A size as a client may write it, and what it says about an upload and about a download of what is not there. */
+const SIZES_OF_MISSING: ReadonlyArray<readonly [member: string, upload: number, download: number]> = [
+  ["", 200, 404],
+  [',"size":null', 200, 404],
+  [',"size":0', 200, 404],
+  [',"size":12.0', 200, 404],
+  [',"size":1.2e1', 200, 404],
+  [',"size":9007199254740991', 200, 404],
+  [',"size":-1', 422, 422],
+  [',"size":1.5', 422, 422],
+  [',"size":9007199254740993', 422, 422],
+  [',"size":1e300', 422, 422],
+];
+
+for (const [member, upload, download] of SIZES_OF_MISSING) {
+  test(`what is not there is answered for itself with ${member.slice(1) || "no size"}`, async () => {
+    for (const [operation, expected] of [
+      ["upload", upload],
+      ["download", download],
+    ] as const) {
+      const body = `{"operation":"${operation}","objects":[{"oid":"${MISSING}"${member}},{"oid":"${PRESENT}"}]}`;
+
+      const answer = await user.request("POST", "/app/objects/batch", { body, headers: JSON_TYPE });
+
+      const [first, second] = message(BatchResponse, 200, answer).objects;
+      assert.equal(first?.error?.code ?? 200, expected, operation);
+      assert.deepEqual(Object.keys(first?.actions ?? {}), expected === 200 ? [operation] : []);
+      assert.deepEqual([second?.oid, second?.size, second?.error], [PRESENT, SIZE, undefined]);
+    }
+  });
+}
+
+test("a size that is no number, or one that JSON has no room for, is refused with its place", async () => {
+  for (const size of ['"12"', "true", "[]", "{}", "1e400", "-1e400"]) {
+    const body = `{"operation":"upload","objects":[{"oid":"${PRESENT}"},{"oid":"${MISSING}","size":${size}}]}`;
+
+    const answer = await user.request("POST", "/app/objects/batch", { body, headers: JSON_TYPE });
+
+    assert.match(refusal(422, answer).message, /objects.1.*size/, size);
+  }
+});
 
 test("without a size a download is answered with the true one", async () => {
   assert.equal((await user.ask("app", "download", { oid: PRESENT })).size, SIZE);

@@ -3,11 +3,12 @@ import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
-import { objectPath, parseOid, parseRepositoryName } from "@holdall/lfs-protocol";
+import { objectPath } from "@holdall/lfs-protocol";
 import { parseKey } from "@holdall/object-store";
 import { seededBytes, sha256 } from "../support/content.ts";
-import { refusal } from "./support/messages.ts";
-import { send, type Answer } from "./support/http.ts";
+import { send, type Answer } from "../support/http.ts";
+import { refusal } from "../support/messages.ts";
+import { oidNamed, repositoryNamed } from "../support/names.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 const server = await WireServer.start({
@@ -195,9 +196,8 @@ test("the empty object has no range", async () => {
 
 test("bytes past 4 GiB are found", async () => {
   const size = 6 * 1024 ** 3;
-  const oid = parseOid("4".repeat(64));
-  const name = parseRepositoryName("public/app");
-  assert.ok(oid !== undefined && name !== undefined);
+  const oid = oidNamed("4".repeat(64));
+  const name = repositoryNamed("public/app");
   // A file with a hole takes no room; its name is not its hash, which no download looks at.
   const key = parseKey(objectPath("shared", name, oid));
   await server.store.put(key, (async function* () {})(), { size: 0 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededBytes, sha256 } from "../support/content.ts";
-import { eventually } from "./support/eventually.ts";
-import { answerTo, headOf, open } from "./support/http.ts";
-import { RawConnection, statusOf } from "./support/raw-connection.ts";
+import { eventually } from "../support/eventually.ts";
+import { answerTo, headOf, open } from "../support/http.ts";
+import { RawConnection, statusOf } from "../support/raw-connection.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 const BYTES = seededBytes(1, 20_000_000);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FaultyLayer, StorageError } from "@holdall/object-store";
-import type { Answer } from "./support/http.ts";
-import { refusal } from "./support/messages.ts";
+import type { Answer } from "../support/http.ts";
+import { refusal } from "../support/messages.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 function read(answer: Answer): readonly [status: number, body: unknown] {

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ListLocksResponse, type ErrorResponse } from "@holdall/lfs-protocol";
+import { FaultyLayer } from "@holdall/object-store";
 import { seededBytes, sha256 } from "../support/content.ts";
-import { eventually } from "./support/eventually.ts";
-import { headOf, open } from "./support/http.ts";
-import { refusal } from "./support/messages.ts";
-import { RawConnection, statusOf } from "./support/raw-connection.ts";
+import { eventually } from "../support/eventually.ts";
+import { headOf, open } from "../support/http.ts";
+import { message, refusal } from "../support/messages.ts";
+import { answerIn, RawConnection } from "../support/raw-connection.ts";
+import { Server } from "../support/server.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 /** Milliseconds; every time-out here is this short. */
@@ -26,9 +29,8 @@ test("headers that are too large are 431, in the form of every error", async () 
     using connection = await RawConnection.open(server.port);
     connection.head("GET /healthz HTTP/1.1", "Host: x", ...head);
     const { text } = await connection.closed();
-    assert.equal(statusOf(text), 431, text);
-    assert.match(text, /\r\nContent-Type: application\/vnd\.git-lfs\+json\r\n/);
-    assert.match(text, /\{"message":"the headers.*","documentation_url":"https:.*"\}$/);
+    const { message: said } = await unread(server, 431, text);
+    assert.match(said, /^the headers/);
   }
 });
 
@@ -60,9 +62,8 @@ test("what is no HTTP is 400, in the form of every error", async () => {
   ]) {
     using connection = await RawConnection.open(server.port);
     connection.write(text);
-    const answer = (await connection.closed()).text;
-    assert.equal(statusOf(answer), 400, answer);
-    assert.match(answer, /\r\n\r\n\{"message":"the request is not valid HTTP","documentation_url":"https:.*"\}$/);
+    const { message: said } = await unread(server, 400, (await connection.closed()).text);
+    assert.equal(said, "the request is not valid HTTP");
   }
 });
 
@@ -75,8 +76,54 @@ test("headers that do not come to an end in time are 408 and the connection is c
   trickling.write("GET /healthz HTTP/1.1\r\n");
   void trickle(trickling, "X: y\r\n");
 
-  for (const connection of [stalled, trickling]) assert.equal(statusOf((await connection.closed()).text), 408);
-  await silent.closed();
+  for (const connection of [stalled, trickling]) await unread(server, 408, (await connection.closed()).text);
+  assert.equal((await silent.closed()).text, "", "nobody has asked anything");
+});
+
+test("a body that is no HTTP is 400 with the id of its request, which has its one line in the log", async () => {
+  await using server = await WireServer.start();
+  const path = await server.as().target("app", "upload", { oid: "a".repeat(64), size: 100 });
+  using connection = await RawConnection.open(server.port);
+
+  connection.head(`PUT ${path} HTTP/1.1`, "Host: x", "Transfer-Encoding: chunked").write("what is no chunk\r\n");
+
+  const { request_id: id } = refusal(400, answerIn((await connection.closed()).text));
+  const [line, ...others] = await linesOf(server, id);
+  assert.deepEqual([line?.["method"], line?.["status"], others], ["PUT", 400, []]);
+});
+
+test("what is no HTTP behind a request whose answer is under way gets no answer in the middle of it", async () => {
+  const never = new Promise(() => {});
+  await using server = await WireServer.start({
+    layer: (store) =>
+      new FaultyLayer(store, (call) =>
+        call === "get" ? { call, moment: { at: "body", bytes: 1 }, error: never } : undefined,
+      ),
+  });
+  const oid = await server.place("app", seededBytes(1, 3_000_000));
+  const path = await server.as().target("app", "download", { oid });
+  using connection = await RawConnection.open(server.port);
+  connection.head(`GET ${path} HTTP/1.1`, "Host: x");
+  await connection.until(/^HTTP\/1\.1 200 /);
+
+  connection.write("what is no request\r\n\r\n");
+
+  assert.doesNotMatch((await connection.closed()).text, /not valid HTTP/);
+});
+
+test("an Expect that the server does not know is 417, in the form of every error", async () => {
+  await using server = await WireServer.start();
+  for (const [method, path] of [
+    ["PUT", `/app/objects/${"a".repeat(64)}`],
+    ["GET", "/healthz"],
+    ["POST", "/app/objects/batch"],
+  ] as const) {
+    const answer = await server.as().request(method, path, { headers: { Expect: "the unexpected" } });
+
+    const { message: said, request_id: id } = refusal(417, answer);
+    assert.match(said, /100-continue/);
+    assert.equal((await linesOf(server, id)).length, 1);
+  }
 });
 
 test("a connection on which nothing moves is cut in the middle of an upload, and nothing is stored", async () => {
@@ -139,7 +186,7 @@ test("a download may take as long as it likes", async () => {
   assert.ok(Buffer.concat(pieces).equals(bytes));
 });
 
-test("a body of JSON that trickles is cut after its time, whatever the pace", async () => {
+test("a body of JSON that trickles is 408 after its time, whatever the pace", async () => {
   await using server = await WireServer.start({ limits: { jsonBodyTimeout: SHORT } });
   using connection = await RawConnection.open(server.port);
   const begun = Date.now();
@@ -151,9 +198,11 @@ test("a body of JSON that trickles is cut after its time, whatever the pace", as
     "Content-Length: 1000000",
   );
   void trickle(connection, " ");
-  await connection.closed();
+  const text = await connection.until(/\}$/);
 
   assert.ok(Date.now() - begun >= SHORT - TRICKLE);
+  const { request_id: id } = refusal(408, answerIn(text));
+  assert.equal((await linesOf(server, id)).length, 1);
 });
 
 test("a connection stays open between requests for the time that the server says, and is then closed in order", async () => {
@@ -166,17 +215,31 @@ test("a connection stays open between requests for the time that the server says
   assert.equal((await connection.closed()).error, undefined);
 });
 
-test("by default clients are told to keep connections for more than a minute, so that the server is not the first to close", async () => {
-  await using server = await WireServer.start();
+test("by default clients are told to keep connections for more than a minute, so that the server is not the first to close", async (t) => {
+  const server = await Server.start(t);
 
-  const { headers } = await server.as().get("healthz");
+  const { headers } = await server.user().get("healthz");
 
   assert.ok(Number(/timeout=(\d+)/.exec(String(headers["keep-alive"]))?.[1]) >= 65);
 });
 
+test("by default whatever can be locked can be looked up, which takes a URL with its name and path", async (t) => {
+  const user = (await Server.start(t)).user();
+  // The longest of both, of characters whose bytes are percent-encoded.
+  const repository = encodeURI(Array.from({ length: 5 }, () => "ö".repeat(100)).join("/"));
+  const lock = await user.lock(repository, "ö".repeat(2048));
+
+  const query = new URLSearchParams({ path: lock.path, refspec: `refs/heads/${"ö".repeat(100)}` });
+  const path = `/${repository}.git/info/lfs/locks?${query.toString()}`;
+  // Beside what else clients and proxies send.
+  const answer = await user.request("GET", path, { headers: { Cookie: "x".repeat(8000) } });
+
+  assert.deepEqual(message(ListLocksResponse, 200, answer).locks, [lock]);
+});
+
 test("hundreds of idle and half-open connections keep nobody from being served", async () => {
   await using server = await WireServer.start();
-  const connections = await Promise.all(Array.from({ length: 300 }, () => RawConnection.open(server.port)));
+  const connections = await RawConnection.openMany(server.port, 300);
   for (const [n, connection] of connections.entries())
     if (n % 2 === 0) connection.write("POST /app/objects/batch HTTP/1.1\r\n");
 
@@ -201,6 +264,22 @@ test("connections over the limit are not taken, and those within it are served",
   second.head("GET /healthz HTTP/1.1", "Host: x");
   await second.until(/"ok"/);
 });
+
+/** The error in the answer to what could not be read as a request, which has one line in the log. */
+async function unread(server: WireServer, status: number, text: string): Promise<Required<ErrorResponse>> {
+  const error = refusal(status, answerIn(text));
+  const [line, ...others] = await linesOf(server, error.request_id);
+  assert.deepEqual([line?.["status"], line?.["ip"], others], [status, "127.0.0.1", []]);
+  assert.match(String(line?.["msg"]), /before its method and path could be read/);
+  return error;
+}
+
+/** What the log says of a request. */
+async function linesOf(server: WireServer, requestId: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const found = (): string[] => server.log.filter((line) => line.includes(`"${requestId}"`));
+  await eventually("it is logged", () => found().length > 0);
+  return found().map((line) => JSON.parse(line) as Record<string, unknown>);
+}
 
 /** Sends the text again and again for as long as the server takes it. */
 async function trickle(connection: RawConnection, text: string): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { ListLocksResponse, LockResponse, VerifyLocksResponse, type Lock } from "@holdall/lfs-protocol";
-import { message, refusal } from "./support/messages.ts";
+import { message, refusal } from "../support/messages.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 const server = await WireServer.start({ users: ["ada", "bob"], rules: [["users", "**", "write"]] });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createToken } from "@holdall/identity";
+import { VerifyLocksResponse } from "@holdall/lfs-protocol";
 import { seededBytes, sha256 } from "../support/content.ts";
-import type { Answer } from "./support/http.ts";
-import { LfsUser } from "./support/lfs-user.ts";
-import { refusal } from "./support/messages.ts";
+import type { Answer } from "../support/http.ts";
+import { LfsUser } from "../support/lfs-user.ts";
+import { message, refusal } from "../support/messages.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 const server = await WireServer.start({
@@ -45,7 +46,10 @@ const ACTIONS: Readonly<Record<string, (user: LfsUser, repository: string) => Pr
 
 type Who = "anonymous" | "wrong password" | "stranger" | "reader" | "writer" | "admin";
 
-/** Statuses in the order of the actions. A repository that does not exist has the same rules as its neighbours. */
+/**
+ * Statuses in the order of the actions. A repository that does not exist has the same rules as its neighbours. To verify
+ * locks is never 404, at which clients turn lock checks off for good: whoever may not read hears 403, everywhere.
+ */
 const EXPECTED: Readonly<Record<string, Readonly<Record<Who, readonly number[]>>>> = {
   "public/app": {
     anonymous: [200, 401, 200, 401, 200, 401, 401, 401],
@@ -58,7 +62,7 @@ const EXPECTED: Readonly<Record<string, Readonly<Record<Who, readonly number[]>>
   "private/app": {
     anonymous: [401, 401, 401, 401, 401, 401, 401, 401],
     "wrong password": [401, 401, 401, 401, 401, 401, 401, 401],
-    stranger: [404, 404, 404, 404, 404, 404, 404, 404],
+    stranger: [404, 404, 404, 404, 404, 403, 404, 404],
     reader: [200, 403, 200, 403, 200, 403, 403, 403],
     writer: [200, 200, 200, 200, 200, 200, 201, 200],
     admin: [200, 200, 200, 200, 200, 200, 201, 403],
@@ -74,7 +78,7 @@ const EXPECTED: Readonly<Record<string, Readonly<Record<Who, readonly number[]>>
   "private/none": {
     anonymous: [401, 401, 401, 401, 401, 401, 401, 401],
     "wrong password": [401, 401, 401, 401, 401, 401, 401, 401],
-    stranger: [404, 404, 404, 404, 404, 404, 404, 404],
+    stranger: [404, 404, 404, 404, 404, 403, 404, 404],
     reader: [404, 403, 404, 403, 404, 403, 403, 403],
     writer: [404, 200, 404, 200, 404, 200, 201, 404],
     admin: [404, 200, 404, 200, 404, 200, 201, 404],
@@ -176,12 +180,18 @@ test("an API token in the password's place does what its scope allows, whoever i
   const scoped = new LfsUser(server.port, `:${writes}`);
   const lock = await scoped.lock("private/app", "by token");
   assert.equal(lock.owner.name, "writer");
-  refusal(404, await scoped.post("private/app2/locks/verify", {}));
+  refusal(404, await scoped.get("private/app2/locks"));
+  refusal(403, await scoped.post("private/app2/locks/verify", {}));
 });
 
-test("with the switch turned off nobody brings a repository into being", async () => {
+test("with the switch turned off nobody brings a repository into being, and clients keep their lock checks", async () => {
   await using closed = await WireServer.start({ createRepositories: false });
   const user = closed.as();
-  for (const act of Object.values(ACTIONS)) refusal(404, await act(user, "none"));
+  for (const [action, act] of Object.entries(ACTIONS)) {
+    const answer = await act(user, "none");
+    // After a 404 to this one a client never asks again, not even when somebody has made the repository.
+    if (action !== "verify locks") refusal(404, answer);
+    else assert.deepEqual(message(VerifyLocksResponse, 200, answer), { ours: [], theirs: [] });
+  }
   assert.deepEqual(await closed.stored(), []);
 });

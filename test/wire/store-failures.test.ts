@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { Readable } from "node:stream";
 import { after, beforeEach, test } from "node:test";
 import { FaultyLayer, StorageError, type Fault } from "@holdall/object-store";
 import { seededBytes, sha256 } from "../support/content.ts";
-import { headOf, open, send, type Answer } from "./support/http.ts";
-import { refusal } from "./support/messages.ts";
+import { headOf, open, type Answer } from "../support/http.ts";
+import { refusal } from "../support/messages.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 /** What the store does next, in this order, where the call is the one named. */
@@ -26,9 +25,8 @@ function full(): StorageError {
   return new StorageError("full", `no space left on ${PATH}`);
 }
 
-async function put(bytes: Uint8Array): Promise<Answer> {
-  const path = await user.target("app", "upload", { oid: sha256(bytes), size: bytes.length });
-  return await send({ port: server.port, method: "PUT", path, body: bytes });
+function put(bytes: Uint8Array): Promise<Answer> {
+  return user.tryUpload("app", bytes);
 }
 
 const MOMENTS: ReadonlyArray<readonly [when: string, fault: Fault]> = [
@@ -109,32 +107,6 @@ test("a store that fails in the middle of a download cuts the connection, so tha
   await assert.rejects(incoming.toArray(), { code: "ECONNRESET" });
   assert.match(server.log.join(""), /"level":50[^\n]*secret[^\n]*cut short/, "the operator hears of it");
   assert.deepEqual((await user.download("app", { oid })).body, bytes);
-});
-
-test("an object that is known but not in the store is 500, and an event for the operator", async () => {
-  const oid = await user.upload("app", seededBytes(++seed, 1000));
-  for await (const { key } of server.store.list("")) if (key.endsWith(oid)) await server.store.delete(key);
-
-  for (const headers of [{}, { Range: "bytes=1-2" }, { Range: "bytes=999-" }]) {
-    const { message: said } = refusal(500, await user.download("app", { oid }, headers));
-    assert.match(said, /damaged/);
-    const event = server.events.at(-1);
-    assert.equal(event?.type, "object-damaged");
-    assert.equal(event.oid, oid);
-    assert.equal(event.repository, "app");
-  }
-  const path = await user.target("app", "download", { oid });
-  assert.equal((await user.request("HEAD", path)).status, 500);
-});
-
-test("an object that is cut in the store is 500 rather than served as whole", async () => {
-  const bytes = seededBytes(++seed, 1000);
-  const oid = await user.upload("app", bytes);
-  for await (const { key } of server.store.list(""))
-    if (key.endsWith(oid)) await server.store.put(key, Readable.from([bytes.subarray(0, 500)]), { size: 500 });
-
-  for (const headers of [{}, { Range: "bytes=1-2" }, { Range: "bytes=700-" }])
-    refusal(500, await user.download("app", { oid }, headers));
 });
 
 test("a failure is told to the one whom it meets and to nobody else", async () => {

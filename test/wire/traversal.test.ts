@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { sha256 } from "../support/content.ts";
-import { refusal } from "./support/messages.ts";
+import { refusal } from "../support/messages.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 // The layout in which a repository's name is part of the path on disk.

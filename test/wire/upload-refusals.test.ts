@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { seededBytes, sha256 } from "../support/content.ts";
-import { eventually } from "./support/eventually.ts";
-import { answerTo, headOf, open, pour, type Answer } from "./support/http.ts";
-import { refusal } from "./support/messages.ts";
-import { RawConnection, statusOf } from "./support/raw-connection.ts";
+import { eventually } from "../support/eventually.ts";
+import { answerTo, headOf, open, pour, type Answer } from "../support/http.ts";
+import { refusal } from "../support/messages.ts";
+import { RawConnection, statusOf } from "../support/raw-connection.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 const server = await WireServer.start({ store: "fs" });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { EMPTY_OID } from "@holdall/lfs-protocol";
-import { seededBytes, sha256 } from "../support/content.ts";
-import { answerTo, open, send } from "./support/http.ts";
-import { message, refusal } from "./support/messages.ts";
-import { RawConnection, statusOf } from "./support/raw-connection.ts";
+import { answerTo, open, send } from "../support/http.ts";
+import { message, refusal } from "../support/messages.ts";
+import { RawConnection, statusOf } from "../support/raw-connection.ts";
+import { seededObject, type SeededObject } from "../support/seeded-objects.ts";
 import { WireServer } from "./support/wire-server.ts";
 import { Type } from "typebox";
 
@@ -17,10 +17,9 @@ const LARGE = 9_000_000;
 let seed = 0;
 
 /** Bytes that no test has had. */
-function fresh(size: number): { readonly bytes: Buffer; readonly oid: string } {
+function fresh(size: number): SeededObject {
   seed += 1;
-  const bytes = seededBytes(seed, size);
-  return { bytes, oid: sha256(bytes) };
+  return seededObject(seed, size);
 }
 
 for (const size of [1, 1000, 65_536, 1024 * 1024, LARGE]) {

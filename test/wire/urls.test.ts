@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import fc from "fast-check";
-import { BatchResponse, ListLocksResponse, LockResponse, parseRepositoryName } from "@holdall/lfs-protocol";
-import { message, refusal } from "./support/messages.ts";
-import { exchange, statusOf } from "./support/raw-connection.ts";
+import {
+  BatchResponse,
+  ListLocksResponse,
+  LockResponse,
+  parseRepositoryName,
+  type RepositoryName,
+} from "@holdall/lfs-protocol";
+import { message, refusal } from "../support/messages.ts";
+import { repositoryNamed } from "../support/names.ts";
+import { exchange, statusOf } from "../support/raw-connection.ts";
 import { WireServer } from "./support/wire-server.ts";
 
 const server = await WireServer.start();
@@ -45,7 +52,7 @@ for (const [name, paths] of SAME) {
         path,
       );
     }
-    assert.ok((await server.metadata.repositories.find(repositoryName(name))) !== undefined);
+    assert.ok((await server.metadata.repositories.find(wholeName(name))) !== undefined);
   });
 
   test(`what a batch for ${name} sends clients to is in that repository`, async () => {
@@ -76,7 +83,7 @@ test("any name that a repository can have is reached, and its links lead back to
       const oid = await user.upload(path, bytes);
       const { body } = await user.download(path, { oid });
       assert.deepEqual(body, bytes);
-      const repository = await server.metadata.repositories.find(repositoryName(name));
+      const repository = await server.metadata.repositories.find(wholeName(name));
       assert.ok(repository !== undefined, "it is in the repository of that name");
     }),
     { seed: 3, numRuns: 60 },
@@ -199,9 +206,7 @@ async function repositories(): Promise<string[]> {
   return names;
 }
 
-function repositoryName(text: string): NonNullable<ReturnType<typeof parseRepositoryName>> {
-  // The parser takes one `.git` off; here it is part of the name.
-  const name = parseRepositoryName(`${text}.git`);
-  assert.ok(name !== undefined);
-  return name;
+/** For names at whose end `.git` is a part of them. */
+function wholeName(text: string): RepositoryName {
+  return repositoryNamed(`${text}.git`);
 }

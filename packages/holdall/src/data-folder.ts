@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDurableFolder } from "@holdall/object-store";
 
 // Where things are in the data folder. These names are kept for all time: they are what an upgrade finds.
 
@@ -13,7 +13,10 @@ export function secretPath(data: string): string {
   return join(data, "secret");
 }
 
-/** Makes the data folder if need be, for its owner only: it holds password hashes and the secret. */
+/** For its owner only: it holds password hashes and the secret. */
+export const DATA_FOLDER_MODE = 0o700;
+
+/** Makes the data folder if need be. */
 export async function createDataFolder(data: string): Promise<void> {
-  await mkdir(data, { recursive: true, mode: 0o700 });
+  await makeDurableFolder(data, DATA_FOLDER_MODE);
 }

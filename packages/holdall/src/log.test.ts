@@ -65,9 +65,11 @@ describe("the logger", () => {
     ["by itself", ""],
     ["at once", "process.exit(0);"],
     ["by an exception", "throw new Error('the end');"],
+    ["before a write that it begins is done", "fs.write = () => {};"],
   ] as const) {
     test(`has written everything when the process ends ${how}`, () => {
       const script = `
+        import fs from "node:fs";
         import { createLogger } from ${JSON.stringify(new URL("log.ts", import.meta.url).href)};
         const logger = createLogger({ level: "info", format: "json" }, process.stderr);
         for (let i = 1; i <= 300; i++) logger.info("line " + i);

@@ -1,13 +1,13 @@
 import type { Writable } from "node:stream";
-import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger } from "pino";
+import { destination, pino, type DestinationStream, type Logger } from "pino";
 import { build as prettyStream } from "pino-pretty";
 import type { Config } from "./config/schema.ts";
 import { maskSecrets } from "./mask-secrets.ts";
 
 export type { Logger } from "pino";
 
-/** Lines are collected up to this many bytes… */
-const BUFFER_BYTES = 4096;
+/** Lines are collected up to this many characters… */
+const BUFFER_LENGTH = 32 * 1024;
 /** …but no longer than this many milliseconds. */
 const BUFFER_TIME = 200;
 
@@ -22,12 +22,26 @@ export function createLogger({ level, format }: Config["log"], stderr: Writable)
   return pino(
     {
       level,
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: isoTime(),
       formatters: { level: (label) => ({ level: label }) },
       hooks: { streamWrite: maskSecrets },
     },
     pretty ? prettyOutput(stderr, terminal) : jsonOutput(stderr),
   );
+}
+
+/** The time of a line, in ISO 8601; made once for all lines of a millisecond, because making it takes as long as all else. */
+function isoTime(): () => string {
+  let last = 0;
+  let text = "";
+  return () => {
+    const now = Date.now();
+    if (now !== last) {
+      last = now;
+      text = `,"time":"${new Date(now).toISOString()}"`;
+    }
+    return text;
+  };
 }
 
 function prettyOutput(stderr: Writable, colorize: boolean): DestinationStream {
@@ -37,5 +51,34 @@ function prettyOutput(stderr: Writable, colorize: boolean): DestinationStream {
 
 function jsonOutput(stderr: Writable): DestinationStream {
   if (!("fd" in stderr) || typeof stderr.fd !== "number") return stderr;
-  return destination({ fd: stderr.fd, sync: false, minLength: BUFFER_BYTES, periodicFlush: BUFFER_TIME });
+  return new LineBuffer(stderr.fd);
+}
+
+/** Writes lines together: the destination has a buffer too, but copies all of it for each line that comes. */
+class LineBuffer implements DestinationStream {
+  readonly #destination: ReturnType<typeof destination>;
+  #lines = "";
+
+  constructor(fd: number) {
+    const to = destination({ fd, sync: false });
+    this.#destination = to;
+    setInterval(() => this.#flush(), BUFFER_TIME).unref();
+    process.once("exit", () => {
+      to.flushSync();
+      // The other one would only begin to write them, and nobody waits any more.
+      destination({ fd, sync: true }).write(this.#lines);
+    });
+  }
+
+  write(line: string): void {
+    this.#lines += line;
+    if (this.#lines.length >= BUFFER_LENGTH) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#lines === "") return;
+    const lines = this.#lines;
+    this.#lines = "";
+    this.#destination.write(lines);
+  }
 }

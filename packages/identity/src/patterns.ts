@@ -66,6 +66,7 @@ class SegmentPattern implements Pattern {
   }
 
   matches(repository: string): boolean {
+    if (this.text === "**") return true;
     const segments = repository.split("/");
     const [first = [], ...others] = this.#runs;
     const last = others.pop();

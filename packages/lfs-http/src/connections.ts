@@ -1,5 +1,6 @@
-import type { IncomingMessage, Server } from "node:http";
+import type { Server } from "node:http";
 import type { Socket } from "node:net";
+import type { Exchange } from "./exchange.ts";
 
 /**
  * The open connections of a server and what is under way on them. The platform's own account leaves out connections that
@@ -7,7 +8,7 @@ import type { Socket } from "node:net";
  */
 export class Connections {
   readonly #sockets = new Set<Socket>();
-  readonly #requests = new Set<IncomingMessage>();
+  readonly #exchanges = new Set<Exchange>();
 
   constructor(server: Server) {
     server.on("connection", (socket: Socket) => {
@@ -16,12 +17,17 @@ export class Connections {
     });
   }
 
-  began(request: IncomingMessage): void {
-    this.#requests.add(request);
+  began(exchange: Exchange): void {
+    this.#exchanges.add(exchange);
   }
 
-  ended(request: IncomingMessage): void {
-    this.#requests.delete(request);
+  ended(exchange: Exchange): void {
+    this.#exchanges.delete(exchange);
+  }
+
+  /** What is under way on the connection; of several requests there, the one whose answer is next. */
+  exchangeOn(socket: Socket): Exchange | undefined {
+    return this.#exchanges.values().find(({ request }) => request.socket === socket);
   }
 
   /** Closes those on which not one byte has come in. */
@@ -31,7 +37,7 @@ export class Connections {
 
   /** Closes those on which no request is under way, though one may have begun to come in. */
   closeWithoutRequest(): void {
-    const busy = new Set([...this.#requests].map(({ socket }) => socket));
+    const busy = new Set([...this.#exchanges].map(({ request }) => request.socket));
     for (const socket of this.#sockets) if (!busy.has(socket)) socket.destroy();
   }
 }

@@ -1,20 +1,15 @@
 import type { Authenticator, Principal } from "@holdall/identity";
-import type { Oid, RepositoryName } from "@holdall/lfs-protocol";
-import { parseOid } from "@holdall/lfs-protocol";
-import { LfsError, type LfsService, type ObjectName } from "@holdall/lfs-service";
-import type { FastifyRequest } from "fastify";
+import type { RepositoryName } from "@holdall/lfs-protocol";
+import { LfsError, type LfsService } from "@holdall/lfs-service";
+import type { Exchange } from "./exchange.ts";
 import { repositoryFromPath } from "./urls.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Who the request was served for, for the log; undefined until that is known. */
-    servedFor: string | undefined;
+    readonly exchange: Exchange;
   }
   interface FastifyContextConfig {
-    /**
-     * Clients take 422 to an upload or its verification for success and lose the object (git-lfs since 2.5): such a
-     * route answers 400 instead, whatever the reason.
-     */
+    /** See `refuse` in send-error.ts. */
     readonly never422?: boolean;
   }
 }
@@ -27,22 +22,15 @@ export interface RouteContext {
 }
 
 /** @throws IdentityError when there are credentials and they are not right */
-export async function principalOf(context: RouteContext, request: FastifyRequest): Promise<Principal> {
-  const principal = await context.authenticator.authenticate(request.headers.authorization);
-  request.servedFor = principal.name;
+export async function principalOf(context: RouteContext, exchange: Exchange): Promise<Principal> {
+  const principal = await context.authenticator.authenticate(exchange.request.headers.authorization);
+  exchange.servedFor = principal.name;
   return principal;
 }
 
-/** @throws LfsError `not-found` when the path names no repository */
-export function repositoryOf(params: { repository: string }): RepositoryName {
+/** @throws LfsError `not-found` when the path, still percent-encoded, names no repository */
+export function repositoryOf(params: { readonly repository: string }): RepositoryName {
   const name = repositoryFromPath(params.repository);
   if (name === undefined) throw new LfsError("not-found", "the URL does not name a repository");
   return name;
-}
-
-/** @throws LfsError `not-found` when the path names no repository or no oid */
-export function objectOf(params: { repository: string; oid: string }): ObjectName {
-  const oid: Oid | undefined = parseOid(params.oid);
-  if (oid === undefined) throw new LfsError("not-found", "the URL does not name an object");
-  return { repository: repositoryOf(params), oid };
 }

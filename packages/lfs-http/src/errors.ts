@@ -7,6 +7,11 @@ export class BadRequestError extends Error {
   override readonly name = "BadRequestError";
 }
 
+/** A body of JSON did not come to its end in time. */
+export class LateBodyError extends Error {
+  override readonly name = "LateBodyError";
+}
+
 export interface ErrorAnswer {
   readonly status: number;
   /** For the client: complete, and without secrets. */
@@ -29,6 +34,7 @@ export const STATUS_OF: Readonly<Record<LfsErrorCode | Exclude<IdentityErrorCode
   "invalid-action-token": 403,
   "expired-action-token": 403,
   "not-found": 404,
+  lost: 404,
   locked: 409,
   "length-required": 411,
   "too-many-objects": 413,
@@ -47,6 +53,12 @@ const RETRY_AFTER: Readonly<Record<number, number>> = { 429: 1, 503: 10 };
 
 const TOO_LARGE = "the body is larger than the server allows: ask for fewer objects at once (lfs.transfer.batchSize)";
 
+/** What is no path or no method of ours hears. */
+export const NOTHING_HERE = {
+  status: 404,
+  message: "there is nothing at this URL: is it that of a repository?",
+} as const satisfies Partial<ErrorAnswer>;
+
 /** What the failure means to the client: the only place that makes statuses of errors. */
 export function answerTo(error: unknown): ErrorAnswer {
   const lfsError = toLfsError(error);
@@ -55,6 +67,7 @@ export function answerTo(error: unknown): ErrorAnswer {
     return answer(STATUS_OF[error.code], error.message, error.retryAfter);
   }
   if (error instanceof ClientGoneError || error instanceof BadRequestError) return answer(400, error.message);
+  if (error instanceof LateBodyError) return answer(408, error.message);
   if (isFastifyError(error)) {
     if (error.statusCode === 413) return answer(413, TOO_LARGE);
     // Schemas are checked by Fastify; what they refuse is as invalid as what we refuse.

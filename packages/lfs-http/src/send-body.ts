@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
-import type { FastifyReply } from "fastify";
+import type { Exchange } from "./exchange.ts";
 
 export interface Head {
   readonly status: number;
@@ -14,12 +14,11 @@ export interface Head {
  * answer has begun cuts the connection: only so does the client learn that what it has is not all.
  * @throws what the body throws before its first piece, with nothing sent yet
  */
-export async function sendBody(reply: FastifyReply, head: Head, body: AsyncIterable<Uint8Array>): Promise<void> {
+export async function sendBody(exchange: Exchange, head: Head, body: AsyncIterable<Uint8Array>): Promise<void> {
   const pieces = body[Symbol.asyncIterator]();
   try {
+    const { response } = exchange;
     let next = await pieces.next();
-    reply.hijack();
-    const response = reply.raw;
     response.writeHead(head.status, head.headers);
     try {
       let sent = 0;
@@ -35,7 +34,7 @@ export async function sendBody(reply: FastifyReply, head: Head, body: AsyncItera
       }
       response.end();
     } catch (error) {
-      reply.log.error({ err: error }, "an answer was cut short: its bytes could not be read");
+      exchange.logError(error, "an answer was cut short: its bytes could not be read");
       response.destroy();
     }
   } finally {
@@ -45,23 +44,21 @@ export async function sendBody(reply: FastifyReply, head: Head, body: AsyncItera
 
 /** Resolves when the bytes have left this process, or nobody is there any more to get them: they are of no more use. */
 function write(response: ServerResponse, bytes: Uint8Array): Promise<void> {
-  return untilGone(response, (done) => response.write(bytes, done));
-}
-
-/** As {@link write}, for the last bytes. */
-function end(response: ServerResponse, bytes: Uint8Array): Promise<void> {
-  return untilGone(response, (done) => response.end(bytes, done));
-}
-
-/** The platform drops the callback of a write whose connection breaks. */
-function untilGone(response: ServerResponse, send: (done: () => void) => void): Promise<void> {
-  if (response.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
+    // The platform drops the callback of a write whose connection breaks.
     const done = (): void => {
       response.off("close", done);
       resolve();
     };
-    response.once("close", done);
-    send(done);
+    response.on("close", done);
+    response.write(bytes, done);
+  });
+}
+
+/** As {@link write}, for the last bytes: an answer that has left is closed. */
+function end(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    response.on("close", resolve);
+    response.end(bytes);
   });
 }

@@ -1,82 +1,72 @@
+import proxyAddr from "@fastify/proxy-addr";
 import { LfsError } from "@holdall/lfs-service";
-import fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, { LogController, type FastifyInstance, type FastifyRequest } from "fastify";
 import { isUtf8 } from "node:buffer";
 import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { logAnswer } from "./access-log.ts";
 import { answerClientError } from "./client-error.ts";
 import { Connections } from "./connections.ts";
 import type { RouteContext } from "./context.ts";
-import { answerTo, BadRequestError } from "./errors.ts";
-import type { LfsServerOptions } from "./options.ts";
+import { BadRequestError, LateBodyError, NOTHING_HERE } from "./errors.ts";
+import { Exchange } from "./exchange.ts";
+import type { LfsServerLimits, LfsServerOptions } from "./options.ts";
 import { batchRoute } from "./routes/batch.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { lockRoutes, wire } from "./routes/locks.ts";
-import { objectRoutes } from "./routes/objects.ts";
-import { sendError } from "./send-error.ts";
-import { isOwnPath, rewriteLfsUrl } from "./urls.ts";
+import { ObjectRoutes } from "./routes/objects.ts";
+import { verifyRoute } from "./routes/verify.ts";
+import { refuse, sendError } from "./send-error.ts";
+import { parseTarget } from "./urls.ts";
+import { validationMessage } from "./validation-message.ts";
 
 /** A body of JSON is small; whoever takes this long to send one (milliseconds) keeps a place that others need. */
 const JSON_BODY_TIMEOUT = 60_000;
 /** How often the platform looks for requests whose headers are late, in milliseconds. */
 const HEADERS_CHECK_INTERVAL = 5000;
 
-/** An HTTP server that offers Git LFS. */
+const UNKNOWN_EXPECTATION = { status: 417, message: "the server meets no Expect but 100-continue: leave it out" };
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * An HTTP server that offers Git LFS. Every request begins here, as an {@link Exchange}; the bytes of objects are then
+ * answered directly, and all else by Fastify.
+ */
 export class LfsServer {
+  readonly #server: Server;
   readonly #app: FastifyInstance;
+  readonly #objects: ObjectRoutes;
   readonly #connections: Connections;
-  readonly #headersTimeout: number;
+  readonly #options: LfsServerOptions;
+  /** Of the requests that Fastify answers. */
+  readonly #exchanges = new WeakMap<IncomingMessage, Exchange>();
+  readonly #newId = requestIds();
+  readonly #ipOf: (request: IncomingMessage) => string;
+  /** The path of the public URL. */
+  readonly #basePath: string;
   #draining = false;
 
   constructor(o: LfsServerOptions) {
-    const basePath = o.publicUrl === undefined ? "" : new URL(o.publicUrl).pathname.replace(/\/$/, "");
-    const publicUrl = o.publicUrl?.replace(/\/$/, "");
-    const app = fastify({
-      loggerInstance: o.logger,
-      logController: new LogController({ disableRequestLogging: true }),
-      genReqId: requestIds(),
-      rewriteUrl: (request) => rewriteLfsUrl(request.url ?? "/", basePath),
-      trustProxy: o.trustedProxies.length === 0 ? false : [...o.trustedProxies],
-      bodyLimit: o.limits.jsonBody,
-      connectionTimeout: o.limits.idleTimeout,
-      keepAliveTimeout: o.limits.keepAliveTimeout,
-      // Uploads take as long as they take.
-      requestTimeout: 0,
-      http: {
-        // Said here too, because the time for headers may not be more than this, whose default is five minutes.
-        requestTimeout: 0,
-        maxHeaderSize: o.limits.headerBytes,
-        headersTimeout: o.limits.headersTimeout,
-        connectionsCheckingInterval: Math.min(o.limits.headersTimeout, HEADERS_CHECK_INTERVAL),
-      },
-      // URLs have a limit of their own, below.
-      routerOptions: { maxParamLength: o.limits.headerBytes },
-      return503OnClosing: false,
-      forceCloseConnections: "idle",
-      ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
-      clientErrorHandler: answerClientError,
+    this.#options = o;
+    this.#basePath = o.publicUrl === undefined ? "" : new URL(o.publicUrl).pathname.replace(/\/$/, "");
+    this.#ipOf = ipReader(o.trustedProxies);
+    this.#server = createHttpServer(o.limits);
+    this.#connections = new Connections(this.#server);
+    this.#server.on("checkExpectation", (request, response) => {
+      sendError(this.#begin(request, response), UNKNOWN_EXPECTATION);
     });
-    if (o.limits.maxConnections !== undefined) app.server.maxConnections = o.limits.maxConnections;
-    this.#app = app;
-    this.#connections = new Connections(app.server);
-    this.#headersTimeout = o.limits.headersTimeout;
 
-    app.decorateRequest("servedFor", undefined);
-    app.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
-    this.#addHooks(o.limits);
-    acceptJson(app);
-
-    const context: RouteContext = { service: o.service, authenticator: o.authenticator, publicUrl };
-    void app.register(batchRoute, context);
-    void app.register(objectRoutes, context);
-    void app.register(lockRoutes, context);
-    void app.register(healthRoutes, { ready: () => o.service.ready(), isDraining: () => this.#draining });
+    const { service, authenticator } = o;
+    const context: RouteContext = { service, authenticator, publicUrl: o.publicUrl?.replace(/\/$/, "") };
+    this.#objects = new ObjectRoutes(context);
+    this.#app = this.#makeApp(context);
   }
 
   /** Begins to serve; resolves with the address when it does. */
   async listen(o: { host: string; port: number }): Promise<AddressInfo> {
     await this.#app.listen(o);
-    const address = this.#app.server.address();
+    const address = this.#server.address();
     if (address === null || typeof address === "string") throw new Error("the server has no network address");
     return address;
   }
@@ -89,14 +79,14 @@ export class LfsServer {
    */
   async drain(timeout: number): Promise<boolean> {
     this.#draining = true;
-    const { server } = this.#app;
+    const server = this.#server;
     let finished = true;
     const timer = setTimeout(() => {
       finished = false;
       server.closeAllConnections();
     }, timeout);
     // A server that closes looks no more for requests that take too long to arrive.
-    const headersTimer = setTimeout(() => this.#connections.closeWithoutRequest(), this.#headersTimeout);
+    const headersTimer = setTimeout(() => this.#connections.closeWithoutRequest(), this.#options.limits.headersTimeout);
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeIdleConnections();
@@ -108,49 +98,129 @@ export class LfsServer {
     return finished;
   }
 
-  #addHooks(limits: LfsServerOptions["limits"]): void {
-    this.#app.addHook("onRequest", async (request, reply) => {
-      // The address is gone with the connection.
-      const { ip } = request;
-      this.#connections.began(request.raw);
-      reply.raw.once("close", () => {
-        this.#connections.ended(request.raw);
-        logAnswer(request, reply, ip);
-        if (this.#draining) setImmediate(() => this.#app.server.closeIdleConnections());
-      });
-      if (request.originalUrl.length > limits.urlBytes) {
-        return await sendError(request, reply, 414, `the URL is longer than ${limits.urlBytes} bytes`);
-      }
-      if (this.#draining && !isOwnPath(request.url)) {
-        reply.headers({ "Retry-After": 1, Connection: "close" });
-        return await sendError(request, reply, 429, "the server is shutting down: try again");
-      }
+  /** Begins an exchange and hands it to whom it concerns. */
+  #receive(request: IncomingMessage, response: ServerResponse, app: Handler): void {
+    const exchange = this.#begin(request, response);
+    const { url = "/" } = request;
+    const { urlBytes } = this.#options.limits;
+    const target = parseTarget(url, this.#basePath);
+    if (url.length > urlBytes) {
+      sendError(exchange, { status: 414, message: `the URL is longer than ${urlBytes} bytes` });
+    } else if (this.#draining && target?.kind !== "own") {
+      const message = "the server is shutting down: try again";
+      sendError(exchange, { status: 429, message, retryAfter: 1 }, { Connection: "close" });
+    } else if (target === undefined) {
+      sendError(exchange, NOTHING_HERE);
+    } else if (target.kind === "object") {
+      void this.#objects.answer(exchange, target);
+    } else {
+      this.#exchanges.set(request, exchange);
+      request.url = target.url;
+      app(request, response);
+    }
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse): Exchange {
+    const { logger } = this.#options;
+    // The address is gone with the connection.
+    const exchange = new Exchange({ id: this.#newId(), request, response, ip: this.#ipOf(request), logger });
+    this.#connections.began(exchange);
+    response.on("close", () => {
+      this.#connections.ended(exchange);
+      exchange.logAnswer();
+      if (this.#draining) setImmediate(() => this.#server.closeIdleConnections());
+    });
+    return exchange;
+  }
+
+  /** What the calls that have bodies of JSON are answered by. */
+  #makeApp(context: RouteContext): FastifyInstance {
+    const { limits, logger, trustedProxies } = this.#options;
+    const exchangeOf = (request: IncomingMessage): Exchange => {
+      const exchange = this.#exchanges.get(request);
+      if (exchange === undefined) throw new Error("a request has come to Fastify by another way than ours");
+      return exchange;
+    };
+    const app = fastify({
+      serverFactory: (handler) =>
+        this.#server.on("request", (request, response) => this.#receive(request, response, handler)),
+      loggerInstance: logger,
+      logController: new LogController({ disableRequestLogging: true }),
+      genReqId: (request) => exchangeOf(request).id,
+      trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
+      bodyLimit: limits.jsonBody,
+      // URLs have a limit of their own.
+      routerOptions: { maxParamLength: limits.headerBytes },
+      return503OnClosing: false,
+      forceCloseConnections: "idle",
+      ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
+      schemaErrorFormatter: (errors, part) => new Error(validationMessage(errors, part)),
+      clientErrorHandler: (error, socket) => {
+        const exchange = this.#connections.exchangeOn(socket);
+        answerClientError(error, socket, { exchange, newId: this.#newId, logger });
+      },
+    });
+    app.decorateRequest("exchange", {
+      getter() {
+        return exchangeOf(this.raw);
+      },
+    });
+    app.addHook("onRequest", (request, reply, done) => {
       // Here rather than in a handler, which would come after the body.
-      if (request.is404) {
-        return await sendError(request, reply, 404, "there is nothing at this URL: is it that of a repository?");
-      }
-      return undefined;
+      if (!request.is404) return done();
+      reply.hijack();
+      return sendError(request.exchange, NOTHING_HERE);
     });
-
-    // Only a POST has a body of JSON, and only a PUT may take its time.
-    this.#app.addHook("preParsing", (request, reply, payload, done) => {
-      if (request.method === "POST") {
-        const timer = setTimeout(() => {
-          if (!request.raw.complete) request.raw.socket.destroy();
-        }, limits.jsonBodyTimeout ?? JSON_BODY_TIMEOUT);
-        reply.raw.once("close", () => clearTimeout(timer));
-      }
-      done(null, payload);
+    app.setErrorHandler((error, { exchange, routeOptions }, reply) => {
+      reply.hijack();
+      refuse(exchange, error, { never422: routeOptions.config.never422 === true, extra: lockOf(error) });
     });
+    limitBodyTime(app, limits.jsonBodyTimeout ?? JSON_BODY_TIMEOUT);
+    acceptJson(app);
+    void app.register(batchRoute, context);
+    void app.register(verifyRoute, context);
+    void app.register(lockRoutes, context);
+    void app.register(healthRoutes, { ready: () => context.service.ready(), isDraining: () => this.#draining });
+    return app;
   }
+}
 
-  #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const { status, message, retryAfter, ours } = answerTo(error);
-    if (ours) request.log.error({ err: error }, message);
-    if (retryAfter !== undefined) reply.header("Retry-After", retryAfter);
-    const hidden = status === 422 && request.routeOptions.config.never422 === true;
-    return sendError(request, reply, hidden ? 400 : status, message, lockOf(error));
-  }
+function createHttpServer(limits: LfsServerLimits): Server {
+  const server = createServer({
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersTimeout,
+    connectionsCheckingInterval: Math.min(limits.headersTimeout, HEADERS_CHECK_INTERVAL),
+    keepAliveTimeout: limits.keepAliveTimeout,
+    // Uploads take as long as they take.
+    requestTimeout: 0,
+  });
+  server.setTimeout(limits.idleTimeout);
+  if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections;
+  return server;
+}
+
+/** Who a request comes from, believing what trusted proxies say about that. */
+function ipReader(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
+  if (trustedProxies.length === 0) return ({ socket }) => socket.remoteAddress ?? "";
+  const trust = proxyAddr.compile([...trustedProxies]);
+  return (request) => proxyAddr(request, trust);
+}
+
+/**
+ * Only a POST has a body of JSON. Whoever reads it hears that it failed, and the connection stays open for the answer.
+ */
+function limitBodyTime(app: FastifyInstance, milliseconds: number): void {
+  app.addHook("preParsing", (request, reply, payload, done) => {
+    if (request.method === "POST") {
+      const timer = setTimeout(() => {
+        // Nobody reads what was refused before it had come.
+        if (request.raw.complete || request.raw.listenerCount("error") === 0) return;
+        request.raw.emit("error", new LateBodyError(`the body took more than ${milliseconds / 1000} s to arrive`));
+      }, milliseconds);
+      reply.raw.once("close", () => clearTimeout(timer));
+    }
+    done(null, payload);
+  });
 }
 
 /** Clients differ in the type that they call JSON, and some name none. */

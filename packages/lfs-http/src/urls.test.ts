@@ -1,53 +1,71 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isOwnPath, repositoryFromPath, rewriteLfsUrl } from "./urls.ts";
+import { parseTarget, repositoryFromPath } from "./urls.ts";
 
 const OID = "a".repeat(64);
 
-const CALLS = ["objects/batch", "objects/verify", `objects/${OID}`, "locks", "locks/verify", "locks/12/unlock"];
+const CALLS = ["objects/batch", "objects/verify", "locks", "locks/verify", "locks/12/unlock"];
+const NO_PATH_OF_OURS = ["/-/lfs", "/", "", "*", "/x/objects", "/x/objects/batch/", "/healthz/", "/objects/batch"];
+
+/** The URL that Fastify gets. */
+function apiUrl(target: string, basePath = ""): string | undefined {
+  const parsed = parseTarget(target, basePath);
+  return parsed?.kind === "api" ? parsed.url : undefined;
+}
 
 test("each call of the API is found behind a repository in both forms, with its query", () => {
   for (const call of CALLS) {
     for (const form of ["/team/app", "/team/app/info/lfs"]) {
       for (const query of ["", "?token=a/b?c"]) {
-        assert.equal(rewriteLfsUrl(`${form}/${call}${query}`, ""), `/-/lfs/team%2Fapp/${call}${query}`);
+        assert.equal(apiUrl(`${form}/${call}${query}`), `/-/lfs/team%2Fapp/${call}${query}`);
       }
     }
-    assert.equal(rewriteLfsUrl(`/team/app.git/info/lfs/${call}`, ""), `/-/lfs/team%2Fapp.git/${call}`);
+    assert.equal(apiUrl(`/team/app.git/info/lfs/${call}`), `/-/lfs/team%2Fapp.git/${call}`);
+  }
+});
+
+test("the bytes of an object are found in both forms, with the query as it is", () => {
+  for (const form of ["/team/app", "/team/app/info/lfs", "http://host:1/team/app"]) {
+    const object = { kind: "object", repository: "team/app", oid: OID };
+    assert.deepEqual(parseTarget(`${form}/objects/${OID}`, ""), { ...object, query: "" });
+    assert.deepEqual(parseTarget(`${form}/objects/${OID}?token=a/b?c`, ""), { ...object, query: "token=a/b?c" });
+  }
+  for (const oid of [OID.slice(1), `${OID}a`, OID.toUpperCase(), `${OID}/`]) {
+    assert.equal(parseTarget(`/team/app/objects/${oid}`, ""), undefined, oid);
   }
 });
 
 test("what is encoded stays encoded, for whoever decodes it once", () => {
-  assert.equal(rewriteLfsUrl("/a%2Fb%20c/locks", ""), "/-/lfs/a%252Fb%2520c/locks");
+  assert.equal(apiUrl("/a%2Fb%20c/locks"), "/-/lfs/a%252Fb%2520c/locks");
 });
 
 test("a base path is dropped where it is, as whole segments", () => {
-  assert.equal(rewriteLfsUrl("/base/app/locks", "/base"), "/-/lfs/app/locks");
-  assert.equal(rewriteLfsUrl("/app/locks", "/base"), "/-/lfs/app/locks");
-  assert.equal(rewriteLfsUrl("/baseball/locks", "/base"), "/-/lfs/baseball/locks");
-  assert.equal(rewriteLfsUrl("/base/healthz", "/base"), "/healthz");
+  assert.equal(apiUrl("/base/app/locks", "/base"), "/-/lfs/app/locks");
+  assert.equal(apiUrl("/app/locks", "/base"), "/-/lfs/app/locks");
+  assert.equal(apiUrl("/baseball/locks", "/base"), "/-/lfs/baseball/locks");
+  assert.deepEqual(parseTarget("/base/healthz", "/base"), { kind: "own", url: "/healthz" });
 });
 
 test("no URL of a client reaches a route by its internal path", () => {
   for (const url of ["/-/lfs/app/locks", "/-/lfs/app/locks?x", "http://h/-/lfs/app/locks"]) {
-    assert.match(rewriteLfsUrl(url, ""), /^\/-\/lfs\/-%2Flfs%2Fapp\/locks/);
+    assert.match(apiUrl(url) ?? "", /^\/-\/lfs\/-%2Flfs%2Fapp\/locks/);
   }
-  for (const url of ["/-/lfs", "/-/nothing-here", "/", "", "*", "/x/objects", "/x/objects/batch/"]) {
-    assert.equal(rewriteLfsUrl(url, ""), "/-/nothing-here");
-  }
+  for (const url of NO_PATH_OF_OURS) assert.equal(parseTarget(url, ""), undefined, url);
 });
 
 test("a long URL is read in no time, whatever it is made of", () => {
   for (const piece of ["/info/lfs", "/locks", "/objects/batch", "/a", "/", "%2F"]) {
     const begun = performance.now();
-    rewriteLfsUrl(`${piece.repeat(20_000)}x`, "");
+    parseTarget(`${piece.repeat(20_000)}x`, "");
     assert.ok(performance.now() - begun < 1000, piece);
   }
 });
 
 test("the paths that are about the server are told from those of repositories", () => {
-  for (const url of ["/healthz", "/readyz", "/readyz?x=1"]) assert.ok(isOwnPath(url));
-  for (const url of ["/-/lfs/healthz/locks", "/healthz/", "/"]) assert.ok(!isOwnPath(url));
+  for (const url of ["/healthz", "/readyz", "/readyz?x=1"]) {
+    assert.deepEqual(parseTarget(url, ""), { kind: "own", url });
+  }
+  assert.equal(parseTarget("/healthz/locks", "")?.kind, "api");
 });
 
 test("a path is decoded once, and slashes that were encoded make it none", () => {

@@ -2,7 +2,7 @@ import { parseRepositoryName, type RepositoryName } from "@holdall/lfs-protocol"
 import type { FastifyRequest } from "fastify";
 import { BadRequestError } from "./errors.ts";
 
-/** Below this stand the routes as Fastify knows them; no URL of a client gets there but through {@link rewriteLfsUrl}. */
+/** Below this stand the routes as Fastify knows them; no URL of a client gets there but through {@link parseTarget}. */
 const INTERNAL = "/-/lfs";
 
 /**
@@ -10,7 +10,7 @@ const INTERNAL = "/-/lfs";
  * `/<path…>/<repo>.git/info/lfs`. Oids and the ids of locks have nothing that is encoded.
  */
 const LFS_PATH =
-  /^\/(?<repository>.+?)(?:\/info\/lfs)?\/(?<call>objects\/(?:batch|verify|[0-9a-f]{64})|locks(?:\/verify|\/[^/%]+\/unlock)?)$/;
+  /^\/(.+?)(?:\/info\/lfs)?\/(?:objects\/([0-9a-f]{64})|(objects\/(?:batch|verify)|locks(?:\/verify|\/[^/%]+\/unlock)?))$/;
 
 /** Paths that are not below a repository. */
 const OWN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
@@ -18,30 +18,40 @@ const OWN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 /** The scheme and host of a request target in absolute form, which servers must take (RFC 9112, section 3.2.2). */
 const ORIGIN = /^https?:\/\/[^/?#]*(?=\/)/i;
 
+/** What a request is about. */
+export type Target =
+  /** The bytes of an object; `repository` is a path, still percent-encoded, `query` what follows the question mark. */
+  | { readonly kind: "object"; readonly repository: string; readonly oid: string; readonly query: string }
+  /** Another call of the API, as a URL with a single parameter for the repository, which a router can take. */
+  | { readonly kind: "api"; readonly url: string }
+  /** The server itself. */
+  | { readonly kind: "own"; readonly url: string };
+
 /**
- * Turns the path of a request, with any number of segments before the part that the API names, into one with a single
- * parameter for the repository, which a router can take. It is text to text: nothing is decoded here and nothing is
- * decided, and what is no path of the API becomes a path that no route has.
- * @param basePath of the public URL, as `/lfs`; dropped where a proxy has left it. Empty when there is none.
+ * Reads the target of a request, with any number of segments before the part that the API names. It is text to text:
+ * nothing is decoded here and nothing is decided. Undefined: no path of ours.
+ * @param basePath of the public URL, as `/lfs`; empty when there is none. Dropped where a proxy has left it, as often as
+ *   it is there: no request says whether the proxy has dropped it once already, so no name may begin with it.
  */
-export function rewriteLfsUrl(target: string, basePath: string): string {
-  const url = target.replace(ORIGIN, "");
+export function parseTarget(target: string, basePath: string): Target | undefined {
+  const url = target.startsWith("/") ? target : target.replace(ORIGIN, "");
   const queryAt = url.indexOf("?");
   const path = queryAt < 0 ? url : url.slice(0, queryAt);
   const query = queryAt < 0 ? "" : url.slice(queryAt);
-  const local = basePath !== "" && path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path;
-  if (OWN_PATHS.has(local)) return local + query;
-  const groups = LFS_PATH.exec(local)?.groups;
-  if (groups?.["repository"] === undefined || groups["call"] === undefined) return "/-/nothing-here";
-  return `${INTERNAL}/${encodeURIComponent(groups["repository"])}/${groups["call"]}${query}`;
+  const local = withoutBase(path, basePath);
+  if (OWN_PATHS.has(local)) return { kind: "own", url: local + query };
+  const [, repository, oid, call] = LFS_PATH.exec(local) ?? [];
+  if (repository === undefined) return undefined;
+  if (oid !== undefined) return { kind: "object", repository, oid, query: query.slice(1) };
+  if (call === undefined) return undefined;
+  return { kind: "api", url: `${INTERNAL}/${encodeURIComponent(repository)}/${call}${query}` };
 }
 
-/** Whether a path, as {@link rewriteLfsUrl} makes them, is about the server itself. */
-export function isOwnPath(url: string): boolean {
-  return OWN_PATHS.has(url.replace(/\?.*/, ""));
+function withoutBase(path: string, basePath: string): string {
+  return basePath !== "" && path.startsWith(`${basePath}/`) ? withoutBase(path.slice(basePath.length), basePath) : path;
 }
 
-/** The route pattern of an API call, as {@link rewriteLfsUrl} makes its paths. */
+/** The route pattern of an API call, as {@link parseTarget} makes its URL. */
 export function route(call: string): string {
   return `${INTERNAL}/:repository/${call}`;
 }

@@ -40,8 +40,11 @@ export const ObjectError = Type.Object({ code: Type.Integer(), message: Type.Str
 
 export const BatchObject = Type.Object({
   oid: Type.String(),
-  /** As the request gave it: a client takes another size for damage on its own side. */
-  size: Type.Number(),
+  /**
+   * As the request gave it: a client takes another size for damage on its own side. What is no size comes back as 0, since
+   * clients give up the whole answer at it.
+   */
+  size: Type.Integer({ minimum: 0 }),
   /** The action needs no credentials beyond what it carries; clients then add none. */
   authenticated: Type.Optional(Type.Boolean()),
   actions: Type.Optional(

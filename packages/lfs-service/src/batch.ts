@@ -1,8 +1,10 @@
 import type { ActionTokens, Principal } from "@holdall/identity";
-import { parseOid, type BatchRequest, type Oid, type RepositoryName } from "@holdall/lfs-protocol";
-import type { Objects } from "@holdall/metadata";
-import { LfsError } from "./errors.ts";
+import { parseOid, type BatchRequest, type Layout, type Oid, type RepositoryName } from "@holdall/lfs-protocol";
+import type { LinkedObject, Objects } from "@holdall/metadata";
+import { howToRestore, LfsError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
+import { noPlaceFor } from "./object-key.ts";
+import type { Suspects } from "./suspects.ts";
 
 export interface BatchOutcome {
   /** One for each distinct oid of the request, in its order. */
@@ -29,18 +31,32 @@ export interface BatchAction {
 /** One message for both cases, so that it says nothing about other repositories. */
 const NOT_HERE = "the object does not exist in this repository, or you may not see it";
 
+const MISSING = "the server's copy of the object is missing or damaged";
+
 /** Decides what is to be transferred (git-lfs: docs/api/batch.md). Reserves nothing: an announced upload may never come. */
 export class Batches {
   readonly #gate: Gate;
   readonly #objects: Objects;
+  readonly #suspects: Suspects;
+  readonly #layout: Layout;
   readonly #tokens: ActionTokens;
   readonly #lifetime: number;
   readonly #maxObjects: number;
 
   /** @param o.lifetime of the actions, in seconds */
-  constructor(o: { gate: Gate; objects: Objects; tokens: ActionTokens; lifetime: number; maxObjects: number }) {
+  constructor(o: {
+    gate: Gate;
+    objects: Objects;
+    suspects: Suspects;
+    layout: Layout;
+    tokens: ActionTokens;
+    lifetime: number;
+    maxObjects: number;
+  }) {
     this.#gate = o.gate;
     this.#objects = o.objects;
+    this.#suspects = o.suspects;
+    this.#layout = o.layout;
     this.#tokens = o.tokens;
     this.#lifetime = o.lifetime;
     this.#maxObjects = o.maxObjects;
@@ -56,7 +72,9 @@ export class Batches {
 
     const asked = distinct(request.objects);
     const oids = asked.flatMap(({ oid }) => oid ?? []);
-    const known = repository === undefined ? new Map<Oid, number>() : await this.#objects.linked(repository.id, oids);
+    const linked = repository === undefined ? NONE : await this.#objects.linked(repository.id, oids);
+    const missing = repository === undefined ? NO_OIDS : await this.#suspects.missing(repository, linked);
+    const noPlace = noPlaceFor(this.#layout, name);
     const expiresAt = new Date(Date.now() + this.#lifetime * 1000);
     const issue = this.#tokens.issue({ repository: name, operation, principal: principal.name, expiresAt });
     const objects = asked.map(({ text, oid, size }): BatchEntry => {
@@ -64,16 +82,18 @@ export class Batches {
       if (size !== undefined && !isSize(size)) {
         return failed(oid, size, 422, "the size is not a whole number of bytes");
       }
-      const present = known.get(oid);
+      const present = linked.get(oid)?.size;
       // Clients without the size send none or 0, which says nothing.
       if (present !== undefined && size && size !== present) {
         return failed(oid, size, 422, `the object has ${present} bytes, not ${size}`);
       }
       if (operation === "upload") {
-        if (present !== undefined) return { oid, size: size ?? present };
-        return { oid, size: size ?? 0, action: { kind: "upload", token: issue(oid, size) } };
+        if (present !== undefined && !missing.has(oid)) return { oid, size: size ?? present };
+        if (noPlace !== undefined) return failed(oid, size, 422, noPlace);
+        return { oid, size: size ?? present ?? 0, action: { kind: "upload", token: issue(oid, present ?? size) } };
       }
       if (present === undefined) return failed(oid, size, 404, NOT_HERE);
+      if (missing.has(oid)) return failed(oid, size, 404, `${MISSING}: ${howToRestore(oid)}`);
       return { oid, size: size ?? present, action: { kind: "download", token: issue(oid, present) } };
     });
     return { objects, expiresIn: this.#lifetime };
@@ -97,6 +117,9 @@ export class Batches {
     }
   }
 }
+
+const NONE: ReadonlyMap<Oid, LinkedObject> = new Map();
+const NO_OIDS: ReadonlySet<Oid> = new Set();
 
 interface Asked {
   /** As the client wrote it. */

@@ -6,13 +6,14 @@ import { LfsError, toLfsError } from "./errors.ts";
 
 const PLACE = "/var/lib/holdall/objects";
 
-const OF_STORE: Readonly<Record<Exclude<StorageErrorCode, "invalid">, string>> = {
+const OF_STORE: Readonly<Record<StorageErrorCode, string>> = {
   "not-found": "failed",
   denied: "failed",
   conflict: "busy",
   throttled: "busy",
   corrupt: "failed",
   unsupported: "failed",
+  invalid: "failed",
   unavailable: "unavailable",
   full: "full",
 };

@@ -1,3 +1,4 @@
+import type { Oid } from "@holdall/lfs-protocol";
 import { MetadataError, type Lock, type MetadataErrorCode } from "@holdall/metadata";
 import { StorageError, type StorageErrorCode } from "@holdall/object-store";
 
@@ -11,7 +12,8 @@ import { StorageError, type StorageErrorCode } from "@holdall/object-store";
  * - `length-required`: an upload whose size nobody has said.
  * - `locked`: the path has a lock already; `lock` is it.
  * - `lock-held`: the lock is another's.
- * - `damaged`: the bytes of a known object are missing or not whole in the store.
+ * - `lost`: the bytes of a known object are not in the store.
+ * - `damaged`: they are not whole there.
  * - `full`: the store or the database has no room left.
  * - `busy`: the store or the database asks to come back later.
  * - `unavailable`: the store or the database does not answer.
@@ -27,6 +29,7 @@ export type LfsErrorCode =
   | "length-required"
   | "locked"
   | "lock-held"
+  | "lost"
   | "damaged"
   | "full"
   | "busy"
@@ -58,7 +61,8 @@ const OF_STORE: Readonly<Record<StorageErrorCode, LfsErrorCode>> = {
   throttled: "busy",
   corrupt: "failed",
   unsupported: "failed",
-  invalid: "invalid",
+  // Clients name no keys: one that the store does not take, or has no room for beside others, is the server's.
+  invalid: "failed",
   unavailable: "unavailable",
   full: "full",
 };
@@ -91,6 +95,11 @@ export function toLfsError(error: unknown): LfsError | undefined {
   if (error instanceof StorageError) return fromBackend("store", OF_STORE[error.code], error);
   if (error instanceof MetadataError) return fromBackend("database", OF_DATABASE[error.code], error);
   return undefined;
+}
+
+/** What a user can do about an object that is lost or damaged: the batch before a push asks for its bytes again. */
+export function howToRestore(oid: Oid): string {
+  return `whoever still has it can restore it with "git lfs push --object-id origin ${oid}"`;
 }
 
 function fromBackend(part: string, code: LfsErrorCode, cause: Error): LfsError {

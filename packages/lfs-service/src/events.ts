@@ -1,7 +1,10 @@
 import type { Oid, RepositoryName } from "@holdall/lfs-protocol";
 
 /** What an operator wants to find in the log, whoever was at the door. */
-export type LfsEvent =
+export type LfsEvent = {
+  /** During which request: the door logs that one by the same id. */
+  readonly requestId: string;
+} & (
   | { readonly type: "repository-created"; readonly repository: RepositoryName; readonly by: string }
   | {
       readonly type: "lock-forced";
@@ -14,6 +17,7 @@ export type LfsEvent =
       readonly by: string;
     }
   | { readonly type: "object-damaged"; readonly repository: RepositoryName; readonly oid: Oid; readonly reason: string }
-  | { readonly type: "object-healed"; readonly repository: RepositoryName; readonly oid: Oid; readonly by: string };
+  | { readonly type: "object-healed"; readonly repository: RepositoryName; readonly oid: Oid; readonly by: string }
+);
 
 export type OnLfsEvent = (event: LfsEvent) => void;

@@ -59,13 +59,27 @@ export class Gate {
     return repository;
   }
 
+  /**
+   * As {@link toWrite} for `locks/verify`, whose client takes a 404 for a server without locks, turns its lock checks off
+   * and never asks again. So a repository that is not there is undefined, whatever writing would make, and users who may
+   * not read hear that they may not write, the same whether it exists or not.
+   * @throws LfsError `unauthenticated` or `forbidden`
+   */
+  async toCheckLocks(principal: Principal, name: RepositoryName): Promise<Repository | undefined> {
+    if (principal.kind !== "anonymous" && !this.allows(principal, name, "read")) {
+      throw new LfsError("forbidden", `there is no repository ${name}, or you may not write to it`);
+    }
+    this.require(principal, name, "write");
+    return await this.#repositories.find(name);
+  }
+
   /** The repository that a write goes to, made if need be. The caller has been let in to write. */
-  async making(name: RepositoryName, by: string): Promise<Repository> {
+  async making(name: RepositoryName, o: { by: string; requestId: string }): Promise<Repository> {
     const repository = await this.#repositories.find(name);
     if (repository !== undefined) return repository;
     if (!this.#mayCreate) throw noRepository(name);
     const made = await this.#repositories.ensure(name);
-    this.#onEvent({ type: "repository-created", repository: name, by });
+    this.#onEvent({ ...o, type: "repository-created", repository: name });
     return made;
   }
 }

@@ -7,7 +7,10 @@ import type { Gate } from "./gate.ts";
 
 const DEFAULT_PAGE = 100;
 const LARGEST_PAGE = 1000;
-/** Longer paths than any file system of the day takes. */
+/**
+ * No system of the day opens a longer one. A lock is looked up by a URL that has its path in it, percent-encoded, so three
+ * bytes for each: the default limit on URLs leaves room for that.
+ */
 const MAX_PATH_BYTES = 4096;
 
 export interface LockFilter {
@@ -37,10 +40,15 @@ export class LockService {
   }
 
   /** @throws LfsError `locked`, with the holder's lock, when there is one on the path already, even one's own */
-  async create(principal: Principal, name: RepositoryName, path: string): Promise<Lock> {
+  async create(
+    principal: Principal,
+    name: RepositoryName,
+    path: string,
+    { requestId }: { requestId: string },
+  ): Promise<Lock> {
     const found = await this.#gate.toWrite(principal, name);
     checkPath(path);
-    const repository = found ?? (await this.#gate.making(name, principal.name));
+    const repository = found ?? (await this.#gate.making(name, { by: principal.name, requestId }));
     const { created, lock } = await this.#locks.create(repository.id, { path, owner: principal.name });
     if (!created) throw new LfsError("locked", `${path} is already locked by ${lock.owner}`, { lock });
     return lock;
@@ -52,13 +60,16 @@ export class LockService {
     return await this.#locks.list(id, query(filter));
   }
 
-  /** What a client asks before it pushes. Whoever may write may ask, even before the repository exists. */
+  /**
+   * What a client asks before it pushes. Whoever may write may ask, whether the repository exists or not.
+   * @throws LfsError `unauthenticated` or `forbidden`, and never `not-found`
+   */
   async verify(
     principal: Principal,
     name: RepositoryName,
     filter: Pick<LockFilter, "cursor" | "limit">,
   ): Promise<SortedLocks> {
-    const repository = await this.#gate.toWrite(principal, name);
+    const repository = await this.#gate.toCheckLocks(principal, name);
     if (repository === undefined) return { ours: [], theirs: [] };
     const page = await this.#locks.list(repository.id, query(filter));
     const ours = page.locks.filter(({ owner }) => owner === principal.name);
@@ -67,16 +78,21 @@ export class LockService {
   }
 
   /**
-   * @param o.force take away another's lock; needs the admin right
+   * @param o.force to take away another's lock; needs the admin right
    * @throws LfsError `not-found` when this repository has no such lock, `lock-held` when it is another's, `forbidden`
    *   when force is used without the right
    */
-  async unlock(principal: Principal, name: RepositoryName, id: string, o: { force: boolean }): Promise<Lock> {
+  async unlock(
+    principal: Principal,
+    name: RepositoryName,
+    id: string,
+    { force, requestId }: { force: boolean; requestId: string },
+  ): Promise<Lock> {
     const repository = await this.#gate.toWrite(principal, name);
     const lock = repository === undefined ? undefined : await this.#locks.find(repository.id, id);
     if (repository === undefined || lock === undefined) throw noLock(name, id);
     const own = lock.owner === principal.name;
-    if (!own && !o.force) {
+    if (!own && !force) {
       throw new LfsError(
         "lock-held",
         `${lock.path} is locked by ${lock.owner}: ask them, or let an administrator use force`,
@@ -88,6 +104,7 @@ export class LockService {
     if (removed === undefined) throw noLock(name, id);
     if (!own) {
       this.#onEvent({
+        requestId,
         type: "lock-forced",
         repository: name,
         path: removed.path,

@@ -18,6 +18,7 @@ after(async () => {
 
 const events: LfsEvent[] = [];
 const OID = "a".repeat(64);
+const requestId = "a request";
 
 function service(store: ObjectStore, loopback = true): LfsService {
   return new LfsService({
@@ -70,7 +71,9 @@ test("rights are looked at before the request, so that a refusal says nothing ab
       code: "unauthenticated",
     },
   );
-  await assert.rejects(closed.locks.create(ANONYMOUS, name("app"), "../no path"), { code: "unauthenticated" });
+  await assert.rejects(closed.locks.create(ANONYMOUS, name("app"), "../no path", { requestId }), {
+    code: "unauthenticated",
+  });
 });
 
 test("a grant for an upload holds no bytes back: an upload that fails is reported with the body's own error", async () => {
@@ -78,7 +81,7 @@ test("a grant for an upload holds no bytes back: an upload that fails is reporte
   const grant = await open.transfers.uploadBy(ANONYMOUS, oid);
   const broken = new Error("the line is dead");
 
-  await assert.rejects(open.transfers.upload(grant, throwing(broken), 10), broken);
+  await assert.rejects(open.transfers.upload(grant, throwing(broken), { length: 10, requestId }), broken);
 
   assert.equal(await metadata.repositories.find(name("app")), undefined);
   assert.deepEqual(events, []);

@@ -6,6 +6,7 @@ import { Batches } from "./batch.ts";
 import type { OnLfsEvent } from "./events.ts";
 import { Gate } from "./gate.ts";
 import { LockService } from "./locks.ts";
+import { Suspects } from "./suspects.ts";
 import { Transfers } from "./transfers.ts";
 
 export interface LfsServiceOptions {
@@ -37,8 +38,17 @@ export class LfsService {
     const { repositories, objects, locks } = metadata;
     const gate = new Gate({ access: o.access, repositories, createRepositories: o.createRepositories, onEvent });
     const tokens = o.actionTokens;
-    this.batches = new Batches({ gate, objects, tokens, lifetime: o.actionLifetime, maxObjects: o.maxBatchObjects });
-    this.transfers = new Transfers({ gate, store, layout: o.layout, objects, tokens, onEvent });
+    const suspects = new Suspects({ repositories, objects, store, layout: o.layout });
+    this.batches = new Batches({
+      gate,
+      objects,
+      suspects,
+      layout: o.layout,
+      tokens,
+      lifetime: o.actionLifetime,
+      maxObjects: o.maxBatchObjects,
+    });
+    this.transfers = new Transfers({ gate, store, layout: o.layout, objects, suspects, tokens, onEvent });
     this.locks = new LockService({ gate, locks, onEvent });
     this.#metadata = metadata;
     this.#store = store;

@@ -1,10 +1,12 @@
 import type { ActionTokens, Principal } from "@holdall/identity";
-import { objectPath, type Layout, type Oid, type RepositoryName } from "@holdall/lfs-protocol";
-import { parseKey, StorageError, type ByteRange, type ObjectKey, type ObjectStore } from "@holdall/object-store";
+import type { Layout, Oid, RepositoryName } from "@holdall/lfs-protocol";
+import { StorageError, type ByteRange, type ObjectKey, type ObjectStore } from "@holdall/object-store";
 import type { Objects } from "@holdall/metadata";
-import { LfsError } from "./errors.ts";
+import { howToRestore, LfsError } from "./errors.ts";
 import type { OnLfsEvent } from "./events.ts";
 import type { Gate } from "./gate.ts";
+import { noPlaceFor, objectKey } from "./object-key.ts";
+import type { Suspects } from "./suspects.ts";
 
 /** The right to send or fetch the bytes of one object in one repository; made only by {@link Transfers}. */
 export interface ByteGrant {
@@ -25,12 +27,16 @@ export interface ObjectName {
   readonly oid: Oid;
 }
 
+/** The bytes of an object never change, and each piece is sent before the next is read. */
+const LENT = { borrow: true, immutable: true } as const;
+
 /** Moves the bytes of objects between clients and the store. */
 export class Transfers {
   readonly #gate: Gate;
   readonly #store: ObjectStore;
   readonly #layout: Layout;
   readonly #objects: Objects;
+  readonly #suspects: Suspects;
   readonly #tokens: ActionTokens;
   readonly #onEvent: OnLfsEvent;
   /** Objects whose stored copy is to be replaced by the next upload. */
@@ -42,6 +48,7 @@ export class Transfers {
     store: ObjectStore;
     layout: Layout;
     objects: Objects;
+    suspects: Suspects;
     tokens: ActionTokens;
     onEvent: OnLfsEvent;
   }) {
@@ -49,6 +56,7 @@ export class Transfers {
     this.#store = o.store;
     this.#layout = o.layout;
     this.#objects = o.objects;
+    this.#suspects = o.suspects;
     this.#tokens = o.tokens;
     this.#onEvent = o.onEvent;
   }
@@ -75,9 +83,9 @@ export class Transfers {
   /** As {@link downloadByToken}, for whoever comes with credentials of their own. */
   async downloadBy(principal: Principal, { repository, oid }: ObjectName): Promise<DownloadGrant> {
     const { id } = await this.#gate.toRead(principal, repository);
-    const size = (await this.#objects.linked(id, [oid])).get(oid);
-    if (size === undefined) throw notHere(repository, oid);
-    return { operation: "download", repository, oid, size, by: principal.name };
+    const linked = (await this.#objects.linked(id, [oid])).get(oid);
+    if (linked === undefined) throw notHere(repository, oid);
+    return { operation: "download", repository, oid, size: linked.size, by: principal.name };
   }
 
   /** Whether anyone at all may read the repository, so that shared caches may keep its objects. */
@@ -88,40 +96,45 @@ export class Transfers {
   /**
    * Opens the object. The body must be read to its end or returned early, and its chunks are only lent: each is to be
    * done with before the next is asked for.
-   * @throws LfsError `damaged` when the store does not have what the database says; StorageError when it fails
+   * @throws LfsError `lost` or `damaged` when the store does not have what the database says; StorageError when it fails
    */
-  async download(grant: DownloadGrant, o: { range?: ByteRange } = {}): Promise<AsyncIterable<Uint8Array>> {
-    const { repository, oid, size } = grant;
+  async download(
+    grant: DownloadGrant,
+    o: { requestId: string; range?: ByteRange },
+  ): Promise<AsyncIterable<Uint8Array>> {
     const object = await this.#store
-      .get(this.#key(grant), { ...o, borrow: true, immutable: true })
-      .catch((error: unknown) => {
+      .get(this.#key(grant), o.range === undefined ? LENT : { ...LENT, range: o.range })
+      .catch(async (error: unknown) => {
         // With a range, a store that holds fewer bytes than known says that the range is not in the object.
-        if (!(error instanceof StorageError) || (error.code !== "not-found" && error.code !== "invalid")) throw error;
-        throw this.#damaged(repository, oid, error.message, error);
+        const absent = error instanceof StorageError && (error.code === "not-found" || error.code === "invalid");
+        if (absent) await this.inspect(grant, o);
+        throw error;
       });
-    if (object.size !== size) {
+    if (object.size !== grant.size) {
       await object.body[Symbol.asyncIterator]().return?.();
-      throw this.#damaged(repository, oid, `the store holds ${object.size} bytes of ${size}`);
+      throw await this.#missing(grant, object.size, o.requestId);
     }
     return object.body;
   }
 
   /** Whether the bytes are there, for a look without a transfer. @throws as {@link download} */
-  async inspect(grant: DownloadGrant): Promise<void> {
-    const { repository, oid, size } = grant;
+  async inspect(grant: DownloadGrant, { requestId }: { requestId: string }): Promise<void> {
     const stat = await this.#store.stat(this.#key(grant));
-    if (stat?.size !== size)
-      throw this.#damaged(repository, oid, `the store holds ${stat?.size ?? "none"} of ${size} bytes`);
+    if (stat?.size !== grant.size) throw await this.#missing(grant, stat?.size, requestId);
   }
 
   /**
    * Takes in an object: hashed in full, stored once, and linked into the repository when it is durable. Bytes that the
    * store has already must be sent all the same, for sending them is what earns the link.
-   * @param length of the body as the door knows it; undefined when it does not
+   * @param o.length of the body as the door knows it; undefined when it does not
    * @throws LfsError `wrong-body` when the bytes are not the object, `length-required` when nobody knows the size,
    *   `not-found` when the repository is gone; StorageError when the store fails; the body's own error
    */
-  async upload(grant: ByteGrant, body: AsyncIterable<Uint8Array>, length: number | undefined): Promise<void> {
+  async upload(
+    grant: ByteGrant,
+    body: AsyncIterable<Uint8Array>,
+    { length, requestId }: { length: number | undefined; requestId: string },
+  ): Promise<void> {
     const { repository: name, oid, by } = grant;
     const size = grant.size ?? length;
     if (size === undefined)
@@ -129,8 +142,10 @@ export class Transfers {
     if (length !== undefined && length !== size) {
       throw new LfsError("wrong-body", `the body has ${length} bytes where ${size} were announced: nothing was stored`);
     }
-    await this.#keep(grant, body, size);
-    const repository = await this.#gate.making(name, by);
+    const noPlace = noPlaceFor(this.#layout, name);
+    if (noPlace !== undefined) throw new LfsError("invalid", noPlace);
+    await this.#keep(grant, body, { size, counted: length !== undefined, requestId });
+    const repository = await this.#gate.making(name, { by, requestId });
     await this.#objects.link(repository.id, { oid, size });
   }
 
@@ -145,22 +160,32 @@ export class Transfers {
     }
   }
 
-  async #keep(grant: ByteGrant, body: AsyncIterable<Uint8Array>, size: number): Promise<void> {
+  async #keep(
+    grant: ByteGrant,
+    body: AsyncIterable<Uint8Array>,
+    { size, counted, requestId }: { size: number; counted: boolean; requestId: string },
+  ): Promise<void> {
     const { repository, oid, by } = grant;
     const key = this.#key(grant);
     const replace = this.#damagedKeys.has(key);
     try {
-      await this.#store.put(key, body, { size, sha256: oid, ifAbsent: !replace });
+      await this.#store.put(key, body, { size, sha256: oid, ifAbsent: !replace, handOver: true });
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       // Someone has stored it, now or long ago; the body was read and is right, or the put had failed otherwise.
-      if (error.code === "conflict") return await this.#checkStored(grant, key, size);
-      if (error.code !== "invalid" && error.code !== "corrupt") throw error;
-      throw new LfsError("wrong-body", `${error.message}: nothing was stored`, { cause: error });
+      if (error.code === "conflict") return await this.#checkStored(grant, key, { size, requestId });
+      if (error.code === "corrupt") {
+        throw new LfsError("wrong-body", `${error.message}: nothing was stored`, { cause: error });
+      }
+      // A body that the door has counted has the right length, and what is invalid then is no doing of the client's.
+      if (error.code !== "invalid" || counted) throw error;
+      throw new LfsError("wrong-body", `the body has not the ${size} bytes that were announced: nothing was stored`, {
+        cause: error,
+      });
     }
     if (replace) {
       this.#damagedKeys.delete(key);
-      this.#onEvent({ type: "object-healed", repository, oid, by });
+      this.#onEvent({ requestId, type: "object-healed", repository, oid, by });
     }
   }
 
@@ -168,23 +193,35 @@ export class Transfers {
    * An object's name is the hash of its bytes, so a stored copy of another length is proven damaged. The bytes that have
    * just come are gone; the client is asked for them again, and then they replace the copy.
    */
-  async #checkStored({ repository, oid }: ObjectName, key: ObjectKey, size: number): Promise<void> {
+  async #checkStored(
+    { repository, oid }: ObjectName,
+    key: ObjectKey,
+    { size, requestId }: { size: number; requestId: string },
+  ): Promise<void> {
     const stored = await this.#store.stat(key);
     if (stored?.size === size) return;
     if (stored !== undefined) this.#damagedKeys.add(key);
-    const reason = `the store holds ${stored?.size ?? "none"} of ${size} bytes`;
-    this.#onEvent({ type: "object-damaged", repository, oid, reason });
+    this.#onEvent({ requestId, type: "object-damaged", repository, oid, reason: held(stored?.size, size) });
     throw new LfsError("unavailable", `the server's copy of ${oid} was damaged: send the object again to replace it`);
   }
 
   #key({ repository, oid }: ObjectName): ObjectKey {
-    return parseKey(objectPath(this.#layout, repository, oid));
+    return objectKey(this.#layout, repository, oid);
   }
 
-  #damaged(repository: RepositoryName, oid: Oid, reason: string, cause?: unknown): LfsError {
-    this.#onEvent({ type: "object-damaged", repository, oid, reason });
-    return new LfsError("damaged", `the object ${oid} is damaged on the server: tell its operator`, { cause });
+  /** Sees to it that the next batch asks for the bytes again, and that they then replace what is there. */
+  async #missing(grant: DownloadGrant, stored: number | undefined, requestId: string): Promise<LfsError> {
+    const { repository, oid, size } = grant;
+    if (stored !== undefined) this.#damagedKeys.add(this.#key(grant));
+    this.#onEvent({ requestId, type: "object-damaged", repository, oid, reason: held(stored, size) });
+    await this.#suspects.report(repository, oid);
+    const code = stored === undefined ? "lost" : "damaged";
+    return new LfsError(code, `the object ${oid} is ${code} on the server: ${howToRestore(oid)}`);
   }
+}
+
+function held(stored: number | undefined, size: number): string {
+  return `the store holds ${stored ?? "none"} of ${size} bytes`;
 }
 
 function notHere(repository: RepositoryName, oid: Oid): LfsError {

@@ -2,6 +2,11 @@ import type { CompiledQuery, Kysely } from "kysely";
 import type { Oid } from "@holdall/lfs-protocol";
 import type { Schema } from "./schema.ts";
 
+export interface LinkedRows {
+  readonly sizes: readonly (number | null)[];
+  readonly suspects: readonly string[];
+}
+
 /**
  * What one kind of database brings to the one implementation of the port. Everything else is written once, over Kysely.
  * Failures are already `MetadataError`s here.
@@ -16,10 +21,11 @@ export interface Database {
     readonly [I in keyof Rows]: CompiledQuery<Rows[I]>;
   }): Promise<{ readonly [I in keyof Rows]: readonly Rows[I][] }>;
   /**
-   * For each oid, in this order, its size in bytes if it is linked into the repository, otherwise null. Every batch asks
-   * this about all its objects, and each database has its own fastest way to be handed a list.
+   * For each oid, in this order, its size in bytes if it is linked into the repository, otherwise null; and those of them
+   * that are suspected, in any order. Every batch asks this about all its objects, and each database has its own fastest
+   * way to be handed a list.
    */
-  linkedSizes(repositoryId: number, oids: readonly Oid[]): Promise<readonly (number | null)[]>;
+  linked(repositoryId: number, oids: readonly Oid[]): Promise<LinkedRows>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

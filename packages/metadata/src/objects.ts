@@ -2,7 +2,7 @@ import type { Oid } from "@holdall/lfs-protocol";
 import type { CompiledQuery } from "kysely";
 import type { Database } from "./database.ts";
 import { MetadataError } from "./errors.ts";
-import type { ObjectRecord, Objects } from "./port.ts";
+import type { LinkedObject, ObjectRecord, Objects } from "./port.ts";
 import { prepare } from "./prepare.ts";
 
 const MAX_OIDS = 1000;
@@ -19,6 +19,7 @@ export class SqlObjects implements Objects {
   readonly #record: (values: NewLink) => CompiledQuery;
   readonly #link: (values: NewLink) => CompiledQuery;
   readonly #known: (values: NewLink) => CompiledQuery<{ size: number }>;
+  readonly #suspect: (values: Omit<NewLink, "size">) => CompiledQuery;
 
   constructor(database: Database) {
     this.#database = database;
@@ -41,21 +42,35 @@ export class SqlObjects implements Objects {
             .where("oid", "=", oid)
             .where("size", "=", size),
         )
-        .onConflict((conflict) => conflict.columns(["repository_id", "oid"]).doNothing()),
+        .onConflict((conflict) =>
+          conflict
+            .columns(["repository_id", "oid"])
+            .doUpdateSet({ suspected_at: null })
+            .where("links.suspected_at", "is not", null),
+        ),
     );
     this.#known = prepare(({ oid }) => db.selectFrom("objects").select("size").where("oid", "=", oid));
+    this.#suspect = prepare(({ repositoryId, oid, now }) =>
+      db
+        .updateTable("links")
+        .set({ suspected_at: now })
+        .where("repository_id", "=", repositoryId)
+        .where("oid", "=", oid)
+        .where("suspected_at", "is", null),
+    );
   }
 
-  async linked(repositoryId: number, oids: readonly Oid[]): Promise<ReadonlyMap<Oid, number>> {
+  async linked(repositoryId: number, oids: readonly Oid[]): Promise<ReadonlyMap<Oid, LinkedObject>> {
     if (oids.length > MAX_OIDS) {
       throw new MetadataError("invalid", `${oids.length} oids were asked for at once; ask for up to ${MAX_OIDS}`);
     }
-    const linked = new Map<Oid, number>();
+    const linked = new Map<Oid, LinkedObject>();
     if (oids.length === 0) return linked;
-    const sizes = await this.#database.linkedSizes(repositoryId, oids);
+    const { sizes, suspects } = await this.#database.linked(repositoryId, oids);
+    const suspected = new Set(suspects);
     oids.forEach((oid, index) => {
       const size = sizes[index];
-      if (typeof size === "number") linked.set(oid, size);
+      if (typeof size === "number") linked.set(oid, { size, suspect: suspected.has(oid) });
     });
     return linked;
   }
@@ -64,9 +79,7 @@ export class SqlObjects implements Objects {
     if (!Number.isSafeInteger(size) || size < 0) {
       throw new MetadataError("invalid", `${size} is not a size in bytes: object ${oid} was not linked`);
     }
-    // A copy with a buffer of its own: a small Buffer is a view of a shared pool, and all of that would be sent along to
-    // a thread.
-    const link: NewLink = { repositoryId, oid: new Uint8Array(Buffer.from(oid, "hex")), size, now: Date.now() };
+    const link: NewLink = { repositoryId, oid: bytesOf(oid), size, now: Date.now() };
     const [, , known] = await this.#database.atomically([this.#record(link), this.#link(link), this.#known(link)]);
     if (known[0]?.size !== size) {
       throw new MetadataError(
@@ -75,4 +88,16 @@ export class SqlObjects implements Objects {
       );
     }
   }
+
+  async suspect(repositoryId: number, oid: Oid): Promise<void> {
+    await this.#database.atomically([this.#suspect({ repositoryId, oid: bytesOf(oid), now: Date.now() })]);
+  }
+}
+
+/**
+ * A copy with a buffer of its own: a small Buffer is a view of a shared pool, and all of that would be sent along to a
+ * thread.
+ */
+function bytesOf(oid: Oid): Uint8Array {
+  return new Uint8Array(Buffer.from(oid, "hex"));
 }

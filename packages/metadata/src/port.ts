@@ -49,17 +49,30 @@ export interface ObjectRecord {
   readonly size: number;
 }
 
+export interface LinkedObject {
+  /** Bytes. */
+  readonly size: number;
+  /** The bytes were not in the store, or not whole, when somebody asked for them: look before relying on them. */
+  readonly suspect: boolean;
+}
+
 export interface Objects {
   /**
-   * Which of these oids are linked into the repository, with their sizes in bytes; an oid that is absent from the answer
-   * is invisible there, whatever the store holds. Up to 1,000 oids, duplicates allowed.
+   * Which of these oids are linked into the repository, and how; an oid that is absent from the answer is invisible
+   * there, whatever the store holds. Up to 1,000 oids, duplicates allowed.
    */
-  linked(repositoryId: number, oids: readonly Oid[]): Promise<ReadonlyMap<Oid, number>>;
+  linked(repositoryId: number, oids: readonly Oid[]): Promise<ReadonlyMap<Oid, LinkedObject>>;
   /**
-   * Records the object and links it into the repository. Idempotent. The caller has seen the bytes.
+   * Records the object and links it into the repository. Idempotent. The caller has seen the bytes, so the link is no
+   * longer suspect.
    * @throws MetadataError `conflict` when the oid is known with another size
    */
   link(repositoryId: number, object: ObjectRecord): Promise<void>;
+  /**
+   * Makes the link suspect, until the object is linked again; nothing is forgotten, because a store that shows nothing
+   * may only be a disk that is not mounted. Idempotent; does nothing where there is no such link.
+   */
+  suspect(repositoryId: number, oid: Oid): Promise<void>;
 }
 
 export interface Lock {

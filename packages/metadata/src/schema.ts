@@ -9,9 +9,10 @@ export interface Schema {
   objects: { oid: Uint8Array; size: number };
   /**
    * `size` repeats the object's, which never changes: a batch then reads one index instead of two. Links are only ever
-   * inserted by selecting from `objects`, so the two cannot differ.
+   * inserted by selecting from `objects`, so the two cannot differ. `suspected_at` is for the operator; that it is there
+   * is what counts.
    */
-  links: { repository_id: number; oid: Uint8Array; size: number; linked_at: number };
+  links: { repository_id: number; oid: Uint8Array; size: number; linked_at: number; suspected_at: number | null };
   /** Ids grow and are never used again: an old id cannot come to name a newer lock. */
   locks: { id: Generated<number>; repository_id: number; path: string; owner: string; locked_at: number };
   users: { id: Generated<number>; name: string; password_hash: string | null; admin: 0 | 1; created_at: number };

@@ -1,7 +1,9 @@
 export { StorageError, type StorageErrorCode } from "./errors.ts";
+export { errnoOf } from "./fs/errors.ts";
+export { makeDurableFolder } from "./fs/make-folder.ts";
 export { FsStore } from "./fs/store.ts";
 export { ProcessLock } from "./fs/process-lock.ts";
-export { MAX_KEY_BYTES, parseKey, type ObjectKey } from "./key.ts";
+export { isKey, MAX_KEY_BYTES, parseKey, type ObjectKey } from "./key.ts";
 export { FaultyLayer, type Fault, type FaultPlan } from "./layers/faulty.ts";
 export { PrefixLayer } from "./layers/prefix.ts";
 export { VerifyLayer } from "./layers/verify.ts";

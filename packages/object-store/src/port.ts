@@ -101,6 +101,11 @@ export interface PutOptions extends CallOptions {
   /** Replace only this version; `etag` as {@link ObjectStat} gave it. */
   readonly ifMatch?: string;
   readonly contentType?: string;
+  /**
+   * The chunks are given away: the store may free the memory of those that have an ArrayBuffer of their own as soon as
+   * they are stored. It is then gone at once, where the garbage collector would let many pile up.
+   */
+  readonly handOver?: boolean;
 }
 
 export interface DeleteOptions extends CallOptions {

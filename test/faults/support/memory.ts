@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import type { TestContext } from "node:test";
-import { skip } from "./story.ts";
+import { skip } from "../../support/require.ts";
 
 /** False, and the test skipped, where the system does not keep the peak of a process's memory for others to read. */
 export function requirePeakMemory(t: TestContext): boolean {

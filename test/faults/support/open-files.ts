@@ -1,6 +1,6 @@
 import type { TestContext } from "node:test";
+import { skip } from "../../support/require.ts";
 import { runWell } from "../../support/run.ts";
-import { skip } from "./story.ts";
 
 /** What a process has open besides what a story counts. */
 const OTHERS = 500;

@@ -4,9 +4,10 @@ import { writeFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import type { TestContext } from "node:test";
-import { atEnd, temporaryFolder } from "../../support/cleanup.ts";
+import { atEnd } from "../../support/at-end.ts";
+import { skip } from "../../support/require.ts";
 import { runWell } from "../../support/run.ts";
-import { skip } from "./story.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 // Root need not be mapped to itself; all others need it in order to mount.
 const USER = process.getuid?.() === 0 ? [] : ["--map-root-user"];

@@ -1,59 +1,30 @@
 import assert from "node:assert/strict";
 import type { ClientRequest } from "node:http";
-import { Agent, request } from "node:http";
 import { once } from "node:events";
-import { seededChunks, sha256 } from "../../support/content.ts";
-import type { LfsUser } from "../../wire/support/lfs-user.ts";
-import { type Answer, answerTo } from "../../wire/support/http.ts";
-
-export interface TestObject {
-  readonly oid: string;
-  readonly size: number;
-  readonly bytes: Buffer;
-}
-
-export function seededObject(seed: number, size: number): TestObject {
-  const bytes = Buffer.concat([...seededChunks(seed, size)]);
-  return { oid: sha256(bytes), size, bytes };
-}
-
-const SMALLEST = 64 * 1024;
-const DOUBLINGS = 7;
-
-/** So many different objects of 64 KiB to 8 MiB, small ones as often as large ones, the same for the same seed. */
-export function seededObjects(seed: number, count: number): TestObject[] {
-  return Array.from({ length: count }, (_, index) =>
-    seededObject(seed * count + index, Math.round(SMALLEST * 2 ** ((DOUBLINGS * index) / (count - 1)))),
-  );
-}
+import { type Answer, answerTo, open } from "../../support/http.ts";
+import type { LfsUser } from "../../support/lfs-user.ts";
+import type { SeededObject } from "../../support/seeded-objects.ts";
 
 /** A connection broke under a request, or was refused: the only failures that the end of a process may cause. */
 const CONNECTION_ENDS = new Set(["ECONNRESET", "EPIPE", "ECONNREFUSED"]);
 
 /** One PUT on a connection of its own, in steps. */
 export class Upload {
-  readonly object: TestObject;
+  readonly object: SeededObject;
   readonly #request: ClientRequest;
-  readonly #agent = new Agent({ keepAlive: false });
   readonly #answer: Promise<Answer>;
 
-  private constructor(object: TestObject, port: number, path: string) {
+  private constructor(object: SeededObject, port: number, path: string) {
     this.object = object;
-    this.#request = request({
-      host: "127.0.0.1",
-      port,
-      method: "PUT",
-      path,
-      agent: this.#agent,
-      headers: { "Content-Length": object.size, Expect: "100-continue" },
-    });
+    const headers = { "Content-Length": String(object.size), Expect: "100-continue" };
+    this.#request = open({ port, method: "PUT", path, headers, ownConnection: true });
     this.#answer = answerTo(this.#request);
     // Seen by `finish`; the connection may break long before.
     this.#answer.catch(() => {});
   }
 
   /** Sends the head; resolves when the server has taken the request on and waits for the body. */
-  static async begin(user: LfsUser, repository: string, object: TestObject): Promise<Upload> {
+  static async begin(user: LfsUser, repository: string, object: SeededObject): Promise<Upload> {
     const { oid, size } = object;
     const upload = new Upload(object, user.port, await user.target(repository, "upload", { oid, size }));
     await upload.#begun();
@@ -61,7 +32,7 @@ export class Upload {
   }
 
   /** {@link begin} for many at once. */
-  static async beginAll(user: LfsUser, repository: string, objects: readonly TestObject[]): Promise<Upload[]> {
+  static async beginAll(user: LfsUser, repository: string, objects: readonly SeededObject[]): Promise<Upload[]> {
     return await Promise.all(objects.map((object) => Upload.begin(user, repository, object)));
   }
 
@@ -88,13 +59,17 @@ export class Upload {
       if (!CONNECTION_ENDS.has(code)) throw error;
       return undefined;
     } finally {
-      this.#agent.destroy();
+      this.#request.destroy();
     }
   }
 }
 
 /** What a client does that tries again: it sends what the batch says is missing, which must succeed. */
-export async function uploadMissing(user: LfsUser, repository: string, objects: readonly TestObject[]): Promise<void> {
+export async function uploadMissing(
+  user: LfsUser,
+  repository: string,
+  objects: readonly SeededObject[],
+): Promise<void> {
   const asked = objects.map(({ oid, size }) => ({ oid, size }));
   const answers = await user.batch(repository, "upload", asked);
   const missing = answers.filter(({ actions }) => actions?.upload !== undefined).map(({ oid }) => oid);
@@ -107,7 +82,11 @@ export async function uploadMissing(user: LfsUser, repository: string, objects: 
 }
 
 /** Downloads through a fresh batch and compares all bytes. */
-export async function assertDownloads(user: LfsUser, repository: string, objects: Iterable<TestObject>): Promise<void> {
+export async function assertDownloads(
+  user: LfsUser,
+  repository: string,
+  objects: Iterable<SeededObject>,
+): Promise<void> {
   for (const { oid, size, bytes } of objects) {
     const { status, body } = await user.download(repository, { oid, size });
     assert.equal(status, 200, `${oid} was acknowledged`);

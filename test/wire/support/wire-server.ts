@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { Access, ActionTokens, Authenticator, parsePattern, parseWho, type AccessRule } from "@holdall/identity";
 import { LfsServer, type LfsServerLimits } from "@holdall/lfs-http";
-import { objectPath, parseOid, parseRepositoryName, type Layout } from "@holdall/lfs-protocol";
+import { objectPath, type Layout } from "@holdall/lfs-protocol";
 import { LfsService, type LfsEvent } from "@holdall/lfs-service";
 import { openSqlite, type Metadata, type Right } from "@holdall/metadata";
-import { FsStore, MemoryStore, parseKey, VerifyLayer, type ObjectStore } from "@holdall/object-store";
+import { FsStore, MemoryStore, parseKey, VerifyLayer, type ObjectKey, type ObjectStore } from "@holdall/object-store";
 import { pino } from "pino";
 import { sha256 } from "../../support/content.ts";
-import { LfsUser } from "./lfs-user.ts";
+import { LfsUser } from "../../support/lfs-user.ts";
+import { oidNamed, repositoryNamed } from "../../support/names.ts";
+import { TemporaryFolder } from "../../support/temporary-folder.ts";
 
 /** Who (as a configuration spells it), which repositories, which right. */
 export type Rule = readonly [who: string, repositories: string, right: Right];
@@ -37,8 +38,8 @@ export interface WireServerOptions {
 
 const LIMITS: LfsServerLimits = {
   jsonBody: 4 * 1024 * 1024,
-  headerBytes: 16 * 1024,
-  urlBytes: 8 * 1024,
+  headerBytes: 32 * 1024,
+  urlBytes: 16 * 1024,
   idleTimeout: 120_000,
   headersTimeout: 30_000,
   keepAliveTimeout: 75_000,
@@ -58,8 +59,7 @@ export class WireServer implements AsyncDisposable {
   readonly events: readonly LfsEvent[];
   /** Lines of JSON. */
   readonly log: readonly string[];
-  /** Everything that this server has on disk is in here. */
-  readonly folder: string;
+  readonly #folder: TemporaryFolder;
 
   private constructor(o: {
     server: LfsServer;
@@ -69,7 +69,7 @@ export class WireServer implements AsyncDisposable {
     actionTokens: ActionTokens;
     events: readonly LfsEvent[];
     log: readonly string[];
-    folder: string;
+    folder: TemporaryFolder;
   }) {
     this.server = o.server;
     this.port = o.port;
@@ -78,16 +78,16 @@ export class WireServer implements AsyncDisposable {
     this.actionTokens = o.actionTokens;
     this.events = o.events;
     this.log = o.log;
-    this.folder = o.folder;
+    this.#folder = o.folder;
   }
 
   static async start(o: WireServerOptions = {}): Promise<WireServer> {
-    const folder = await mkdtemp(join(tmpdir(), "holdall-wire-"));
-    const metadata = await openSqlite({ file: join(folder, "holdall.db") });
+    const folder = await TemporaryFolder.create("wire");
+    const metadata = await openSqlite({ file: join(folder.path, "holdall.db") });
     for (const name of o.users ?? []) await metadata.users.add({ name, passwordHash: passwordOf(name), admin: false });
     for (const name of o.admins ?? []) await metadata.users.add({ name, passwordHash: passwordOf(name), admin: true });
 
-    const store = o.store === "fs" ? new FsStore(join(folder, "objects")) : (o.store ?? new MemoryStore());
+    const store = o.store === "fs" ? new FsStore(join(folder.path, "objects")) : (o.store ?? new MemoryStore());
     const actionTokens = new ActionTokens({ secret: randomBytes(32) });
     const events: LfsEvent[] = [];
     const log: string[] = [];
@@ -119,8 +119,9 @@ export class WireServer implements AsyncDisposable {
     return new WireServer({ server, port, store, metadata, actionTokens, events, log, folder });
   }
 
-  get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+  /** Everything that this server has on disk is in here. */
+  get folder(): string {
+    return this.#folder.path;
   }
 
   /** Someone at a client; nobody in particular without a name. */
@@ -130,14 +131,25 @@ export class WireServer implements AsyncDisposable {
 
   /** Puts an object where an upload would leave it, without one. @returns the oid */
   async place(repository: string, bytes: Uint8Array): Promise<string> {
-    const oid = parseOid(sha256(bytes));
-    const name = parseRepositoryName(repository);
-    assert.ok(oid !== undefined && name !== undefined);
+    const oid = oidNamed(sha256(bytes));
+    const name = repositoryNamed(repository);
     const size = bytes.length;
     await this.store.put(parseKey(objectPath("shared", name, oid)), Readable.from([bytes]), { size });
     const { id } = await this.metadata.repositories.ensure(name);
     await this.metadata.objects.link(id, { oid, size });
     return oid;
+  }
+
+  /** Where an object that is stored is in the store. */
+  async keyOf(oid: string): Promise<ObjectKey> {
+    const key = (await this.stored()).find((each) => each.endsWith(oid));
+    assert.ok(key !== undefined, `${oid} is stored`);
+    return parseKey(key);
+  }
+
+  /** Puts these bytes in the place of those that are stored. */
+  async damage(oid: string, bytes: Uint8Array): Promise<void> {
+    await this.store.put(await this.keyOf(oid), Readable.from([bytes]), { size: bytes.length });
   }
 
   /** The keys of all that is stored. */
@@ -161,7 +173,7 @@ export class WireServer implements AsyncDisposable {
     await this.server.drain(0);
     await this.metadata.close();
     await this.store.close();
-    await rm(this.folder, { recursive: true, force: true });
+    await this.#folder[Symbol.asyncDispose]();
   }
 }
 

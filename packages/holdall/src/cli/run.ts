@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/errors.ts";
+import { isForeseen } from "../foreseen.ts";
 import { Exit, EXIT_CODES } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { createProgram } from "./program.ts";
@@ -25,7 +26,5 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 function describe(error: unknown): string {
   // One line for each problem, starting with file:line:column, as editors and terminals know it.
   if (error instanceof ConfigError) return `${error.message}\n`;
-  // Errors that were foreseen have a code of ours or of the operating system; anything else is a defect.
-  const foreseen = error instanceof Error && "code" in error && !String(error.code).startsWith("ERR_");
-  return foreseen ? `holdall: ${error.message}\n` : `holdall: this should not happen: ${inspect(error)}\n`;
+  return isForeseen(error) ? `holdall: ${error.message}\n` : `holdall: this should not happen: ${inspect(error)}\n`;
 }

@@ -13,9 +13,18 @@ export interface Ended {
 /** For tests: runs the program as a user would, in a folder, with this environment and nothing of our own. */
 export async function spawnHoldall(
   args: readonly string[],
-  o: { cwd: string; env?: NodeJS.ProcessEnv; input?: string | Uint8Array; node?: string; stdout?: "closed" },
+  o: {
+    cwd: string;
+    env?: NodeJS.ProcessEnv;
+    input?: string | Uint8Array;
+    node?: string;
+    stdout?: "closed";
+    /** A command that turns into the one that follows it. */
+    under?: readonly string[];
+  },
 ): Promise<Ended> {
-  const child = spawn(o.node ?? process.execPath, [BIN, ...args], { cwd: o.cwd, env: o.env ?? {} });
+  const [program = "", ...rest] = [...(o.under ?? []), o.node ?? process.execPath, BIN, ...args];
+  const child = spawn(program, rest, { cwd: o.cwd, env: o.env ?? {} });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", resolve);

@@ -26,9 +26,12 @@ describe("docs/configuration.md", () => {
       assert.equal(shown, Array.isArray(schema.default) ? "none" : `\`${String(schema.default)}\``, path);
     }
   });
+});
 
-  test("has examples that Holdall and the JSON Schema take", async () => {
-    const examples = [...document.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, example]) => example ?? "");
+for (const name of ["README.md", "docs/configuration.md", "docs/operations.md"]) {
+  test(`${name} has examples that Holdall and the JSON Schema take`, async () => {
+    const text = await readFile(new URL(`../${name}`, docs), "utf8");
+    const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, example]) => example ?? "");
     assert.ok(examples.length > 0);
     const cwd = await mkdtemp(join(tmpdir(), "holdall-docs-"));
     try {
@@ -41,7 +44,7 @@ describe("docs/configuration.md", () => {
       await rm(cwd, { recursive: true });
     }
   });
-});
+}
 
 describe("docs/holdall.schema.json", () => {
   test("is what the code generates", async () => {

@@ -39,8 +39,8 @@ describe("without a configuration", () => {
     assert.deepEqual(config.limits, {
       jsonBody: 4 * 1024 * 1024,
       batchObjects: 1000,
-      headerBytes: 16 * 1024,
-      urlBytes: 8 * 1024,
+      headerBytes: 32 * 1024,
+      urlBytes: 16 * 1024,
       idleTimeout: 120_000,
       headersTimeout: 30_000,
       keepAliveTimeout: 75_000,

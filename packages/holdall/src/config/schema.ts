@@ -119,11 +119,15 @@ export const configSchema = Type.Object(
           default: 1000,
         }),
         headerBytes: size({
-          description: "The total size of a request's headers.",
+          description: "The total size of a request's headers, its URL among them.",
+          default: "32KiB",
+          minimum: 1024,
+        }),
+        urlBytes: size({
+          description: "The longest request URL. Locks are looked up by URLs that hold their paths, percent-encoded.",
           default: "16KiB",
           minimum: 1024,
         }),
-        urlBytes: size({ description: "The longest request URL.", default: "8KiB", minimum: 1024 }),
         idleTimeout: duration({
           description: "How long a connection may go without a byte in either direction while a request is under way.",
           default: "120s",

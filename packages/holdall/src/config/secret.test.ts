@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { ConfigError } from "./errors.ts";
 import { loadConfig } from "./load.ts";
 import type { Config } from "./schema.ts";
 import { actionSecret } from "./secret.ts";
@@ -15,6 +16,11 @@ after(() => rm(folder, { recursive: true }));
 
 async function configIn(data: string, env: NodeJS.ProcessEnv = {}): Promise<Config> {
   return (await loadConfig({ cwd: folder, env, flags: { "--data": data } })).config;
+}
+
+/** An error of the configuration, as all the others are. */
+function unusable(message: RegExp): (error: unknown) => boolean {
+  return (error) => error instanceof ConfigError && error.code === "invalid-config" && message.test(error.message);
 }
 
 test("the configured secret is used, and none is kept", async () => {
@@ -42,5 +48,16 @@ test("many that start at once get the same, and leave nothing beside it", async 
 test("a damaged file is refused, not replaced", async () => {
   const config = await configIn(await mkdtemp(join(folder, "data-")));
   await writeFile(join(config.data, "secret"), "short\n");
-  await assert.rejects(actionSecret(config), /secret is damaged/);
+  await assert.rejects(actionSecret(config), unusable(/secret: is damaged.*remove it/));
+  assert.equal(await readFile(join(config.data, "secret"), "utf8"), "short\n");
+});
+
+test("what cannot be read, or made, is said with the file and what to do", async () => {
+  const config = await configIn(await mkdtemp(join(folder, "data-")));
+  await mkdir(join(config.data, "secret"));
+  await assert.rejects(actionSecret(config), unusable(/secret: cannot be read \(EISDIR\).*remove it/));
+  await assert.rejects(
+    actionSecret(await configIn(join(folder, "absent"))),
+    unusable(/absent\/secret: cannot be made \(ENOENT\)/),
+  );
 });

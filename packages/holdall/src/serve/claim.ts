@@ -1,6 +1,7 @@
-import { access, constants, mkdir } from "node:fs/promises";
-import { dirname, join, sep } from "node:path";
-import { ProcessLock, StorageError, type StoreUrl } from "@holdall/object-store";
+import { access, constants } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { errnoOf, makeDurableFolder, ProcessLock, StorageError, type StoreUrl } from "@holdall/object-store";
+import { DATA_FOLDER_MODE } from "../data-folder.ts";
 import { StartError } from "./errors.ts";
 
 /**
@@ -10,8 +11,7 @@ import { StartError } from "./errors.ts";
  */
 export async function claimDataFolder(data: string): Promise<ProcessLock> {
   const lock = await orExplain("data", data, async () => {
-    // For this user alone: it holds the database of users and the secret.
-    await makeWritable(data, 0o700);
+    await makeWritable(data, DATA_FOLDER_MODE);
     return ProcessLock.tryAcquire(join(data, "server.lock"));
   });
   if (lock !== undefined) return lock;
@@ -24,24 +24,9 @@ export async function claimStore(store: StoreUrl): Promise<void> {
 }
 
 async function makeWritable(folder: string, mode: number): Promise<void> {
-  await makeFolder(folder, mode);
+  await makeDurableFolder(folder, mode);
   // The separator makes ENOTDIR of a file.
   await access(folder + sep, constants.W_OK | constants.X_OK);
-}
-
-/**
- * As `mkdir -p` does it. Node's own never returns where a folder takes no new ones and says ENOENT, as /proc and
- * automounters do: it goes on making the folder above, which is there.
- */
-async function makeFolder(folder: string, mode: number, parentIsMade = false): Promise<void> {
-  try {
-    await mkdir(folder, { mode });
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST") return;
-    if (errnoOf(error) !== "ENOENT" || parentIsMade) throw error;
-    await makeFolder(dirname(folder), mode);
-    await makeFolder(folder, mode, true);
-  }
 }
 
 const WHAT_TO_DO: Readonly<Record<string, string>> = {
@@ -55,18 +40,16 @@ async function orExplain<T>(what: "data" | "store", folder: string, work: () => 
   try {
     return await work();
   } catch (cause) {
-    const code = errnoOf(cause);
-    const todo = WHAT_TO_DO[code ?? ""] ?? "give this user the right to";
-    const why = code ?? (cause instanceof Error ? cause.message : String(cause));
-    throw new StartError(
-      `cannot write to the ${what} folder ${folder} (${why}): ${todo}, or name another with --${what}`,
-      { cause },
-    );
+    throw refused(what, folder, cause);
   }
 }
 
-/** The operating system's code, also where the object store has wrapped it. */
-function errnoOf(error: unknown): string | undefined {
-  if (error instanceof StorageError) return errnoOf(error.cause);
-  return error instanceof Error && "syscall" in error && "code" in error ? String(error.code) : undefined;
+/** What kept us from writing to the folder, and what to do about it. */
+export function refused(what: "data" | "store", folder: string, cause: unknown): StartError {
+  // The object store wraps what the operating system says.
+  const code = errnoOf(cause instanceof StorageError ? cause.cause : cause);
+  const todo = WHAT_TO_DO[code ?? ""] ?? "give this user the right to";
+  const why = code ?? (cause instanceof Error ? cause.message : String(cause));
+  const message = `cannot write to the ${what} folder ${folder} (${why}): ${todo}, or name another with --${what}`;
+  return new StartError(message, { cause });
 }

@@ -1,10 +1,10 @@
 import cluster from "node:cluster";
 import type { Writable } from "node:stream";
 import type { Config } from "../config/index.ts";
+import { isForeseen } from "../foreseen.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { announce } from "./announce.ts";
 import { claimDataFolder, claimStore } from "./claim.ts";
-import { StartError } from "./errors.ts";
 import { Instance } from "./instance.ts";
 import { keepHouse, openStorage } from "./storage.ts";
 import { untilStopped, untilWorkerStopped } from "./stop.ts";
@@ -19,7 +19,7 @@ export interface ServeIo {
  * Serves until the process is told to stop, and then lets transfers finish. With `workers: 1` this process does the work,
  * otherwise it starts that many copies of itself and does the housekeeping.
  * @returns the exit code: 0 after a stop, 1 when something else ended it
- * @throws StartError, StorageError or MetadataError when it cannot start
+ * @throws StartError, ConfigError, StorageError or MetadataError when it cannot start
  */
 export async function serve(config: Config, io: ServeIo): Promise<number> {
   const logger = createLogger(config.log, io.stderr);
@@ -50,15 +50,17 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
 
 async function serveAsWorker(config: Config, logger: Logger): Promise<number> {
   const stopped = untilWorkerStopped();
+  let serves = false;
   try {
     await using storage = await openStorage(config);
     const instance = await Instance.start(config, logger, storage);
+    serves = true;
     logger.info("worker serves");
     await stopped;
     await instance.stop();
     return 0;
   } catch (error) {
-    if (!(error instanceof StartError)) throw error;
+    if (serves || !isForeseen(error)) throw error;
     await reportStartFailure(error.message);
     return 1;
   } finally {

@@ -21,7 +21,7 @@ export class Instance {
     this.#drainTimeout = o.drainTimeout;
   }
 
-  /** @throws StartError when it cannot listen */
+  /** @throws StartError when it cannot listen, ConfigError when it has no secret */
   static async start(config: Config, logger: Logger, { metadata, store }: Storage): Promise<Instance> {
     const service = new LfsService({
       store,
@@ -76,7 +76,8 @@ async function listen(server: LfsServer, config: Config): Promise<AddressInfo> {
 }
 
 function logEvent(logger: Logger, event: LfsEvent): void {
-  const { type, ...details } = event;
+  const { type, requestId: reqId, ...about } = event;
+  const details = { reqId, ...about };
   switch (type) {
     case "repository-created":
       logger.info(details, "repository created");

@@ -82,9 +82,13 @@ export class Workers {
       await serving(worker);
       this.#failedStarts = 0;
     } catch (error) {
+      if (this.#stopping) return;
       this.#logger.error({ worker: worker.id, err: error }, "a worker could not start");
       this.#failedStarts += 1;
-      if (this.#failedStarts >= MAX_FAILED_STARTS) this.#fail("failed");
+      if (this.#failedStarts < MAX_FAILED_STARTS) return;
+      this.#stopping = true;
+      this.#logger.error({ err: error }, "workers keep ending before they serve: the server stops");
+      this.#fail("failed");
     }
   }
 }

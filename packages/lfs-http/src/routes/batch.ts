@@ -22,7 +22,7 @@ export const batchRoute: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
     schema: { params: Type.Object({ repository: Type.String() }), body: BatchRequest },
     handler: async (request, reply) => {
       const repository = repositoryOf(request.params);
-      const principal = await principalOf(context, request);
+      const principal = await principalOf(context, request.exchange);
       const outcome = await context.service.batches.batch(principal, repository, request.body);
       const base = `${repositoryUrl(context.publicUrl, request, repository)}/objects/`;
       const response: BatchResponse = {

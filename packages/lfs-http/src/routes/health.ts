@@ -15,7 +15,7 @@ export const healthRoutes: FastifyPluginCallback<HealthContext> = (app, context,
     try {
       await context.ready();
     } catch (error) {
-      request.log.error({ err: error }, "not ready");
+      request.exchange.logError(error, "not ready");
       return reply.code(503).send({ status: "unavailable" });
     }
     return reply.send({ status: "ready" });

@@ -27,7 +27,8 @@ export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
     schema: { params, body: CreateLockRequest },
     handler: async (request, reply) => {
       const repository = repositoryOf(request.params);
-      const lock = await locks.create(await principalOf(context, request), repository, request.body.path);
+      const principal = await principalOf(context, request.exchange);
+      const lock = await locks.create(principal, repository, request.body.path, { requestId: request.exchange.id });
       return await send(reply.code(201), { lock: wire(lock) } satisfies LockResponse);
     },
   });
@@ -38,7 +39,7 @@ export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
     schema: { params, querystring: ListLocksQuery },
     handler: async (request, reply) => {
       const repository = repositoryOf(request.params);
-      const principal = await principalOf(context, request);
+      const principal = await principalOf(context, request.exchange);
       const page = await locks.list(principal, repository, filterOf(request.query));
       const response: ListLocksResponse = { locks: page.locks.map(wire), ...nextCursor(page) };
       return await send(reply, response);
@@ -51,7 +52,7 @@ export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
     schema: { params, body: VerifyLocksRequest },
     handler: async (request, reply) => {
       const repository = repositoryOf(request.params);
-      const principal = await principalOf(context, request);
+      const principal = await principalOf(context, request.exchange);
       const { cursor, limit } = request.body;
       const filter = { ...(cursor ? { cursor } : {}), ...(limit ? { limit } : {}) };
       const sorted = await locks.verify(principal, repository, filter);
@@ -70,9 +71,9 @@ export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
     schema: { params: Type.Object({ repository: Type.String(), id: Type.String() }), body: UnlockRequest },
     handler: async (request, reply) => {
       const repository = repositoryOf(request.params);
-      const principal = await principalOf(context, request);
-      const force = request.body.force === true;
-      const lock = await locks.unlock(principal, repository, request.params.id, { force });
+      const principal = await principalOf(context, request.exchange);
+      const o = { force: request.body.force === true, requestId: request.exchange.id };
+      const lock = await locks.unlock(principal, repository, request.params.id, o);
       return await send(reply, { lock: wire(lock) } satisfies LockResponse);
     },
   });

@@ -1,116 +1,117 @@
 import { ANONYMOUS } from "@holdall/identity";
-import { LFS_MEDIA_TYPE, OBJECT_MEDIA_TYPE, parseOid, VerifyRequest } from "@holdall/lfs-protocol";
-import { LfsError } from "@holdall/lfs-service";
-import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
-import { Type } from "typebox";
-import { objectOf, principalOf, repositoryOf, type RouteContext } from "../context.ts";
+import { OBJECT_MEDIA_TYPE, parseOid } from "@holdall/lfs-protocol";
+import { LfsError, type ObjectName } from "@holdall/lfs-service";
+import { principalOf, repositoryOf, type RouteContext } from "../context.ts";
+import { NOTHING_HERE } from "../errors.ts";
+import type { Exchange } from "../exchange.ts";
 import { parseRange } from "../range-header.ts";
-import { receiveBody } from "../receive-body.ts";
+import { RequestBody } from "../receive-body.ts";
 import { sendBody } from "../send-body.ts";
-import { sendError } from "../send-error.ts";
-import { route } from "../urls.ts";
+import { refuse, sendError } from "../send-error.ts";
+import type { Target } from "../urls.ts";
 
-const Params = Type.Object({ repository: Type.String(), oid: Type.String() });
-/** Without a token, the credentials of the request decide. */
-const Query = Type.Object({ token: Type.Optional(Type.String()) });
+type ObjectTarget = Extract<Target, { kind: "object" }>;
 
+const TOKEN = /(?:^|&)token=([^&]*)/;
 const A_YEAR = 31_536_000;
 
-/** `GET`, `HEAD` and `PUT objects/<oid>`, and `POST objects/verify` (git-lfs: docs/api/basic-transfers.md). */
-export const objectRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, context, done) => {
-  const { transfers } = context.service;
-  const call = route("objects/:oid");
+/**
+ * `GET`, `HEAD` and `PUT objects/<oid>` (git-lfs: docs/api/basic-transfers.md). Bodies of any size, no JSON to read or
+ * check, and many more requests than all other routes have: so they are answered without a framework in between, which
+ * costs more than a small object does.
+ */
+export class ObjectRoutes {
+  readonly #context: RouteContext;
 
-  app.route({
-    method: ["GET", "HEAD"],
-    url: call,
-    schema: { params: Params, querystring: Query },
-    handler: async (request, reply) => {
-      const name = objectOf(request.params);
-      const { token } = request.query;
-      const grant =
-        token === undefined
-          ? await transfers.downloadBy(await principalOf(context, request), name)
-          : transfers.downloadByToken(token, name);
-      request.servedFor = grant.by;
+  constructor(context: RouteContext) {
+    this.#context = context;
+  }
 
-      const etag = `"${grant.oid}"`;
-      const { "if-none-match": known, "if-range": ifRange, range: rangeHeader } = request.headers;
-      const isPublic = transfers.isPublic(grant.repository, ANONYMOUS);
-      const headers: Record<string, string | number> = {
-        "Content-Type": OBJECT_MEDIA_TYPE,
-        ETag: etag,
-        "Accept-Ranges": "bytes",
-        "Cache-Control": `${isPublic ? "public" : "private"}, max-age=${A_YEAR}, immutable`,
-        "X-Content-Type-Options": "nosniff",
-      };
-      if (known !== undefined && matches(known, etag)) return await reply.code(304).headers(headers).send();
-      const head = request.method === "HEAD";
-      // Ranges are for GET (RFC 9110, section 14.2), and one of another version is of no use: then the whole.
-      const ranged = !head && (ifRange === undefined || ifRange === etag);
-      const range = ranged ? parseRange(rangeHeader, grant.size) : undefined;
-      if (range === "unsatisfiable") {
-        reply.header("Content-Range", `bytes */${grant.size}`);
-        return await sendError(request, reply, 416, `the object has ${grant.size} bytes: ask for some of those`);
-      }
-      const length = range === undefined ? grant.size : range.end - range.start + 1;
-      headers["Content-Length"] = length;
-      if (range !== undefined) headers["Content-Range"] = `bytes ${range.start}-${range.end}/${grant.size}`;
+  /** Answers, whatever happens. */
+  async answer(exchange: Exchange, target: ObjectTarget): Promise<void> {
+    const { method } = exchange.request;
+    try {
+      if (method === "GET" || method === "HEAD") await this.#download(exchange, target);
+      else if (method === "PUT") await this.#upload(exchange, target);
+      else sendError(exchange, NOTHING_HERE);
+    } catch (error) {
+      refuse(exchange, error, { never422: method === "PUT" });
+    }
+  }
 
-      if (head) {
-        await transfers.inspect(grant);
-        reply.hijack();
-        reply.raw.writeHead(200, headers).end();
-        return reply;
-      }
-      const body = await transfers.download(grant, range === undefined ? {} : { range });
-      await sendBody(reply, { status: range === undefined ? 200 : 206, headers, length }, body);
-      return reply;
-    },
-  });
+  async #download(exchange: Exchange, target: ObjectTarget): Promise<void> {
+    const { request, response } = exchange;
+    const { transfers } = this.#context.service;
+    const token = tokenOf(target);
+    const grant =
+      token === undefined
+        ? await transfers.downloadBy(await principalOf(this.#context, exchange), nameOf(target))
+        : transfers.downloadByToken(token, nameOf(target));
+    exchange.servedFor = grant.by;
 
-  // Bodies of objects are streams of any size: no parser reads them.
-  void app.register((uploads, _o, registered) => {
-    uploads.removeAllContentTypeParsers();
-    uploads.addContentTypeParser("*", { bodyLimit: Number.MAX_SAFE_INTEGER }, (_request, _payload, parsed) =>
-      parsed(null),
-    );
-    uploads.route<{ Params: { repository: string; oid: string }; Querystring: { token?: string } }>({
-      method: "PUT",
-      url: call,
-      schema: { params: Params, querystring: Query },
-      config: { never422: true },
-      handler: async (request, reply) => {
-        const name = objectOf(request.params);
-        const { token } = request.query;
-        const grant =
-          token === undefined
-            ? await transfers.uploadBy(await principalOf(context, request), name)
-            : transfers.uploadByToken(token, name);
-        request.servedFor = grant.by;
-        await transfers.upload(grant, receiveBody(request.raw), contentLength(request.headers));
-        return await reply.code(200).send();
-      },
-    });
-    registered();
-  });
+    const etag = `"${grant.oid}"`;
+    const { "if-none-match": known, "if-range": ifRange, range: rangeHeader } = request.headers;
+    const isPublic = transfers.isPublic(grant.repository, ANONYMOUS);
+    const headers: Record<string, string | number> = {
+      "Content-Type": OBJECT_MEDIA_TYPE,
+      ETag: etag,
+      "Accept-Ranges": "bytes",
+      "Cache-Control": `${isPublic ? "public" : "private"}, max-age=${A_YEAR}, immutable`,
+      "X-Content-Type-Options": "nosniff",
+    };
+    if (known !== undefined && matches(known, etag)) {
+      response.writeHead(304, headers).end();
+      return;
+    }
+    const head = request.method === "HEAD";
+    // Ranges are for GET (RFC 9110, section 14.2), and one of another version is of no use: then the whole.
+    const ranged = !head && (ifRange === undefined || ifRange === etag);
+    const range = ranged ? parseRange(rangeHeader, grant.size) : undefined;
+    if (range === "unsatisfiable") {
+      const message = `the object has ${grant.size} bytes: ask for some of those`;
+      sendError(exchange, { status: 416, message }, { "Content-Range": `bytes */${grant.size}` });
+      return;
+    }
+    const length = range === undefined ? grant.size : range.end - range.start + 1;
+    headers["Content-Length"] = length;
+    if (range !== undefined) headers["Content-Range"] = `bytes ${range.start}-${range.end}/${grant.size}`;
 
-  app.route({
-    method: "POST",
-    url: route("objects/verify"),
-    schema: { params: Type.Object({ repository: Type.String() }), body: VerifyRequest },
-    config: { never422: true },
-    handler: async (request, reply) => {
-      const repository = repositoryOf(request.params);
-      const principal = await principalOf(context, request);
-      const oid = parseOid(request.body.oid);
-      if (oid === undefined) throw new LfsError("invalid", "the oid is not 64 lower-case hexadecimal digits");
-      await context.service.transfers.verify(principal, { repository, oid }, request.body.size);
-      return await reply.type(LFS_MEDIA_TYPE).send("{}");
-    },
-  });
-  done();
-};
+    if (head) {
+      await transfers.inspect(grant, { requestId: exchange.id });
+      response.writeHead(200, headers).end();
+      return;
+    }
+    const requestId = exchange.id;
+    const body = await transfers.download(grant, range === undefined ? { requestId } : { requestId, range });
+    await sendBody(exchange, { status: range === undefined ? 200 : 206, headers, length }, body);
+  }
+
+  async #upload(exchange: Exchange, target: ObjectTarget): Promise<void> {
+    const { request, response } = exchange;
+    const { transfers } = this.#context.service;
+    const token = tokenOf(target);
+    const grant =
+      token === undefined
+        ? await transfers.uploadBy(await principalOf(this.#context, exchange), nameOf(target))
+        : transfers.uploadByToken(token, nameOf(target));
+    exchange.servedFor = grant.by;
+    const length = contentLength(request.headers);
+    await transfers.upload(grant, new RequestBody(request), { length, requestId: exchange.id });
+    response.writeHead(200, { "Content-Length": 0 }).end();
+  }
+}
+
+/** @throws LfsError `not-found` when the path names no repository or no oid */
+function nameOf(target: ObjectTarget): ObjectName {
+  const oid = parseOid(target.oid);
+  if (oid === undefined) throw new LfsError("not-found", "the URL does not name an object");
+  return { repository: repositoryOf(target), oid };
+}
+
+/** Nothing in a token is ever percent-encoded. Without one, the credentials of the request decide. */
+function tokenOf({ query }: ObjectTarget): string | undefined {
+  return TOKEN.exec(query)?.[1];
+}
 
 function matches(ifNoneMatch: string, etag: string): boolean {
   return ifNoneMatch

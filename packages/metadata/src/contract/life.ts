@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { hasCode, newDatabase, newMetadata, oidOf, range, repositoryName, type Subject } from "./subject.ts";
+import {
+  hasCode,
+  linkedSizes,
+  newDatabase,
+  newMetadata,
+  oidOf,
+  range,
+  repositoryName,
+  type Subject,
+} from "./subject.ts";
 
 export function lifeContract(subject: Subject): void {
   describe("opening and closing", () => {
@@ -25,7 +34,7 @@ export function lifeContract(subject: Subject): void {
 
       const after = await open();
       assert.deepEqual(await after.repositories.find(repository.name), repository);
-      assert.deepEqual([...(await after.objects.linked(repository.id, [oidOf("one")]))], [[oidOf("one"), 3]]);
+      assert.deepEqual([...(await linkedSizes(after.objects, repository.id, [oidOf("one")]))], [[oidOf("one"), 3]]);
       assert.deepEqual(await after.locks.find(repository.id, lock.id), lock);
       assert.deepEqual(await after.users.find("ann"), user);
       assert.deepEqual(await after.tokens.findByHash(hash), token);

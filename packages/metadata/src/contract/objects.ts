@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Oid } from "@holdall/lfs-protocol";
 import fc from "fast-check";
-import { hasCode, newDatabase, newMetadata, oidOf, range, repositoryName, type Subject } from "./subject.ts";
+import {
+  hasCode,
+  linkedSizes,
+  newDatabase,
+  newMetadata,
+  oidOf,
+  range,
+  repositoryName,
+  type Subject,
+} from "./subject.ts";
 
 export function objectsContract(subject: Subject): void {
   describe("objects", () => {
@@ -12,11 +22,11 @@ export function objectsContract(subject: Subject): void {
         await repositories.ensure(repositoryName("theirs")),
       ];
       await objects.link(ours.id, { oid: oidOf("a"), size: 4 });
-      assert.deepEqual(await objects.linked(ours.id, [oidOf("a")]), new Map([[oidOf("a"), 4]]));
-      assert.deepEqual(await objects.linked(theirs.id, [oidOf("a")]), new Map());
-      assert.deepEqual(await objects.linked(theirs.id + 1000, [oidOf("a")]), new Map());
+      assert.deepEqual(await linkedSizes(objects, ours.id, [oidOf("a")]), new Map([[oidOf("a"), 4]]));
+      assert.deepEqual(await linkedSizes(objects, theirs.id, [oidOf("a")]), new Map());
+      assert.deepEqual(await linkedSizes(objects, theirs.id + 1000, [oidOf("a")]), new Map());
       await objects.link(theirs.id, { oid: oidOf("a"), size: 4 });
-      assert.deepEqual(await objects.linked(theirs.id, [oidOf("a")]), new Map([[oidOf("a"), 4]]));
+      assert.deepEqual(await linkedSizes(objects, theirs.id, [oidOf("a")]), new Map([[oidOf("a"), 4]]));
     });
 
     it("answers for any mixture of known and unknown oids, in any order, with duplicates", async (t) => {
@@ -26,7 +36,8 @@ export function objectsContract(subject: Subject): void {
       await Promise.all(range(50, (index) => objects.link(id, { oid: oidOf(`${index}`), size: size(index) })));
       await fc.assert(
         fc.asyncProperty(fc.array(fc.nat({ max: 99 }), { maxLength: 120 }), async (asked) => {
-          const linked = await objects.linked(
+          const linked = await linkedSizes(
+            objects,
             id,
             asked.map((index) => oidOf(`${index}`)),
           );
@@ -44,8 +55,8 @@ export function objectsContract(subject: Subject): void {
       const { id } = await repositories.ensure(repositoryName("r"));
       const oids = range(1000, (index) => oidOf(`${index}`));
       await Promise.all(oids.map((oid, size) => objects.link(id, { oid, size })));
-      assert.deepEqual(await objects.linked(id, oids), new Map(oids.map((oid, size) => [oid, size])));
-      assert.deepEqual(await objects.linked(id, []), new Map());
+      assert.deepEqual(await linkedSizes(objects, id, oids), new Map(oids.map((oid, size) => [oid, size])));
+      assert.deepEqual(await linkedSizes(objects, id, []), new Map());
       await assert.rejects(objects.linked(id, [...oids, oidOf("one more")]), hasCode("invalid"));
     });
 
@@ -55,12 +66,12 @@ export function objectsContract(subject: Subject): void {
       for (const size of [0, 1, 2 ** 31, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER]) {
         const oid = oidOf(`of ${size}`);
         await objects.link(id, { oid, size });
-        assert.equal((await objects.linked(id, [oid])).get(oid), size);
+        assert.equal((await linkedSizes(objects, id, [oid])).get(oid), size);
       }
       for (const size of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
         await assert.rejects(objects.link(id, { oid: oidOf("x"), size }), hasCode("invalid"));
       }
-      assert.deepEqual(await objects.linked(id, [oidOf("x")]), new Map());
+      assert.deepEqual(await linkedSizes(objects, id, [oidOf("x")]), new Map());
     });
 
     it("refuses another size for a known oid, and then links nothing", async (t) => {
@@ -72,8 +83,8 @@ export function objectsContract(subject: Subject): void {
       await objects.link(one.id, { oid: oidOf("a"), size: 4 });
       await assert.rejects(objects.link(one.id, { oid: oidOf("a"), size: 5 }), hasCode("conflict"));
       await assert.rejects(objects.link(two.id, { oid: oidOf("a"), size: 5 }), hasCode("conflict"));
-      assert.deepEqual(await objects.linked(one.id, [oidOf("a")]), new Map([[oidOf("a"), 4]]));
-      assert.deepEqual(await objects.linked(two.id, [oidOf("a")]), new Map());
+      assert.deepEqual(await linkedSizes(objects, one.id, [oidOf("a")]), new Map([[oidOf("a"), 4]]));
+      assert.deepEqual(await linkedSizes(objects, two.id, [oidOf("a")]), new Map());
     });
 
     it("keeps nothing of a link into a repository that is not there", async (t) => {
@@ -97,8 +108,9 @@ export function objectsContract(subject: Subject): void {
           [...ids, ...ids].map((id) => objects.link(id, { oid: oidOf("wanted"), size: 9 })),
         ),
       );
+      const { objects } = instances[1] ?? assert.fail();
       for (const id of ids) {
-        assert.deepEqual(await instances[1]?.objects.linked(id, [oidOf("wanted")]), new Map([[oidOf("wanted"), 9]]));
+        assert.deepEqual(await linkedSizes(objects, id, [oidOf("wanted")]), new Map([[oidOf("wanted"), 9]]));
       }
     });
 
@@ -114,7 +126,56 @@ export function objectsContract(subject: Subject): void {
       for (const claim of claims) {
         if (claim.status === "rejected") hasCode("conflict")(claim.reason);
       }
-      assert.deepEqual([...((await instances[1]?.objects.linked(id, [oidOf("a")])) ?? [])], [[oidOf("a"), won[0]]]);
+      const { objects } = instances[1] ?? assert.fail();
+      assert.deepEqual([...(await linkedSizes(objects, id, [oidOf("a")]))], [[oidOf("a"), won[0]]]);
+    });
+
+    it("keeps a suspect link, says that it is one, and takes that back when the object is linked again", async (t) => {
+      const open = await newDatabase(t, subject);
+      const [one, other] = [await open(), await open()];
+      const [ours, theirs] = [
+        await one.repositories.ensure(repositoryName("ours")),
+        await one.repositories.ensure(repositoryName("theirs")),
+      ];
+      const [lost, sound] = [oidOf("lost"), oidOf("sound")];
+      for (const { id } of [ours, theirs]) {
+        await one.objects.link(id, { oid: lost, size: 4 });
+        await one.objects.link(id, { oid: sound, size: 5 });
+      }
+      const asked = [sound, lost, oidOf("never linked")];
+      const suspects = async (id: number): Promise<Oid[]> => {
+        assert.deepEqual(
+          await linkedSizes(other.objects, id, asked),
+          new Map([
+            [sound, 5],
+            [lost, 4],
+          ]),
+        );
+        const linked = await other.objects.linked(id, asked);
+        return [...linked].flatMap(([oid, { suspect }]) => (suspect ? [oid] : []));
+      };
+      assert.deepEqual(await suspects(ours.id), []);
+
+      for (const _ of ["once", "again"]) {
+        await one.objects.suspect(ours.id, lost);
+        assert.deepEqual(await suspects(ours.id), [lost]);
+        assert.deepEqual(await suspects(theirs.id), [], "the bytes may lie apart for each repository");
+      }
+      await assert.rejects(one.objects.link(ours.id, { oid: lost, size: 40 }), hasCode("conflict"));
+      assert.deepEqual(await suspects(ours.id), [lost], "nobody has seen the bytes");
+
+      await one.objects.link(ours.id, { oid: lost, size: 4 });
+      assert.deepEqual(await suspects(ours.id), []);
+    });
+
+    it("has nothing to suspect where there is no link", async (t) => {
+      const { repositories, objects } = await newMetadata(t, subject);
+      const { id } = await repositories.ensure(repositoryName("r"));
+      await objects.suspect(id, oidOf("a"));
+      await objects.suspect(id + 1000, oidOf("a"));
+      assert.deepEqual(await objects.linked(id, [oidOf("a")]), new Map());
+      await objects.link(id, { oid: oidOf("a"), size: 1 });
+      assert.deepEqual(await objects.linked(id, [oidOf("a")]), new Map([[oidOf("a"), { size: 1, suspect: false }]]));
     });
   });
 }

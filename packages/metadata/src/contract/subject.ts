@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { TestContext } from "node:test";
 import { parseOid, parseRepositoryName, type Oid, type RepositoryName } from "@holdall/lfs-protocol";
 import { MetadataError, type MetadataErrorCode } from "../errors.ts";
-import type { Metadata } from "../port.ts";
+import type { Metadata, Objects } from "../port.ts";
 
 /** An adapter under test. */
 export interface Subject {
@@ -51,6 +51,16 @@ export function oidOf(text: string): Oid {
   const oid = parseOid(createHash("sha256").update(text).digest("hex"));
   assert.ok(oid !== undefined);
   return oid;
+}
+
+/** The sizes of those of the oids that are linked into the repository. */
+export async function linkedSizes(
+  objects: Objects,
+  repositoryId: number,
+  oids: readonly Oid[],
+): Promise<Map<Oid, number>> {
+  const linked = await objects.linked(repositoryId, oids);
+  return new Map([...linked].map(([oid, { size }]) => [oid, size]));
 }
 
 export function range<T>(count: number, make: (index: number) => T): T[] {

@@ -1,5 +1,6 @@
 import { MetadataError } from "../errors.ts";
 import { foundation } from "./0001-foundation.ts";
+import { suspects } from "./0002-suspects.ts";
 
 /**
  * One step of the schema. A published step is never edited: what it got wrong, a later one mends. Each database has its
@@ -12,7 +13,7 @@ export interface Migration {
   readonly sqlite: readonly string[];
 }
 
-export const migrations: readonly Migration[] = [foundation];
+export const migrations: readonly Migration[] = [foundation, suspects];
 
 /**
  * The steps that a database of this version (0: empty) still needs, in order.

@@ -1,6 +1,6 @@
 import type { Oid } from "@holdall/lfs-protocol";
 import { type CompiledQuery, Kysely, sql } from "kysely";
-import type { Database } from "../database.ts";
+import type { Database, LinkedRows } from "../database.ts";
 import { prepare } from "../prepare.ts";
 import type { Schema } from "../schema.ts";
 import { SplitSqliteDialect } from "./dialect.ts";
@@ -11,7 +11,10 @@ export class SqliteDatabase implements Database {
   readonly db: Kysely<Schema>;
   readonly #reader: Reader;
   readonly #writer: Writer;
-  readonly #linkedSizes: (values: { repositoryId: number; oids: string }) => CompiledQuery<{ sizes: string }>;
+  readonly #linked: (values: {
+    repositoryId: number;
+    oids: string;
+  }) => CompiledQuery<{ sizes: string; suspects: string }>;
   readonly #anyMigration: CompiledQuery;
   #closing: Promise<void> | undefined;
 
@@ -21,13 +24,16 @@ export class SqliteDatabase implements Database {
     this.db = new Kysely<Schema>({ dialect: new SplitSqliteDialect(reader, writer) });
     // One text in and one text out: binding 100 values and making 100 rows cost more than finding them. A left join keeps
     // its left side as the outer loop, so the sizes come in the order of the oids.
-    this.#linkedSizes = prepare(({ repositoryId, oids }) =>
+    this.#linked = prepare(({ repositoryId, oids }) =>
       this.db
         .selectFrom(sql<{ value: string }>`json_each(${oids})`.as("wanted"))
         .leftJoin("links", (join) =>
           join.on("links.repository_id", "=", repositoryId).on("links.oid", "=", sql<Uint8Array>`unhex(wanted.value)`),
         )
-        .select(sql<string>`json_group_array(links.size)`.as("sizes")),
+        .select([
+          sql<string>`json_group_array(links.size)`.as("sizes"),
+          sql<string>`json_group_array(wanted.value) filter (where links.suspected_at is not null)`.as("suspects"),
+        ]),
     );
     this.#anyMigration = this.db.selectFrom("schema_migrations").select("version").limit(1).compile();
   }
@@ -40,10 +46,11 @@ export class SqliteDatabase implements Database {
     return results.map(({ rows }) => rows) as { [I in keyof Rows]: Rows[I][] };
   }
 
-  async linkedSizes(repositoryId: number, oids: readonly Oid[]): Promise<readonly (number | null)[]> {
-    const query = this.#linkedSizes({ repositoryId, oids: JSON.stringify(oids) });
+  async linked(repositoryId: number, oids: readonly Oid[]): Promise<LinkedRows> {
+    const query = this.#linked({ repositoryId, oids: JSON.stringify(oids) });
     const { rows } = await this.db.executeQuery(query);
-    return rows[0] === undefined ? [] : (JSON.parse(rows[0].sizes) as (number | null)[]);
+    const { sizes = "[]", suspects = "[]" } = rows[0] ?? {};
+    return { sizes: JSON.parse(sizes) as (number | null)[], suspects: JSON.parse(suspects) as string[] };
   }
 
   async ping(): Promise<void> {

@@ -9,6 +9,9 @@ describe("the table of SQLite's results", () => {
     [8, "read-only"],
     [1032, "read-only"],
     [10, "unavailable"],
+    [778, "unavailable"],
+    [1034, "unavailable"],
+    [4874, "full"],
     [11, "corrupt"],
     [267, "corrupt"],
     [13, "full"],
@@ -28,6 +31,11 @@ describe("the table of SQLite's results", () => {
       assert.match(String(error.cause), /SQLite's words/);
     });
   }
+
+  it("says of a write that failed what it may have been: SQLite does not tell a quota from a damaged disk", () => {
+    const { message } = sqliteError("/data/m.db", { errcode: 778, message: "disk I/O error" });
+    assert.match(message, /quota.*system log/);
+  });
 
   it("knows what only needs patience", () => {
     assert.equal(isBusy({ errcode: 517, message: "" }), true);

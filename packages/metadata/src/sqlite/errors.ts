@@ -25,7 +25,17 @@ const MEANING: Readonly<Record<number, Meaning>> = {
   },
   /* SQLITE_IOERR */ 10: {
     code: "unavailable",
-    text: "cannot be read or written; look at the system log for disk errors, and at the disk quota",
+    text: "cannot be read or written; look at the system log for disk errors",
+  },
+  // All that SQLite says of EDQUOT; it keeps only ENOSPC apart.
+  /* SQLITE_IOERR_WRITE */ 778: {
+    code: "unavailable",
+    text: "cannot be written to; look whether the disk quota is used up, and at the system log for disk errors",
+  },
+  // In WAL mode a database is opened with a small file beside it, which found no room.
+  /* SQLITE_IOERR_SHMSIZE */ 4874: {
+    code: "full",
+    text: "cannot be opened: the disk is full, or the disk quota used up. Nothing was changed; free or add space",
   },
   /* SQLITE_CORRUPT */ 11: { code: "corrupt", text: "is damaged; nothing was changed. Restore it from a backup" },
   /* SQLITE_FULL */ 13: { code: "full", text: "cannot grow: the disk is full. Nothing was changed; free or add space" },

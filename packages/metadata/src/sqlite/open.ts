@@ -1,12 +1,13 @@
-import { access, constants, open } from "node:fs/promises";
+import { access, constants, open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { MetadataError, type MetadataErrorCode } from "../errors.ts";
+import { MetadataError } from "../errors.ts";
 import { SqlMetadata } from "../metadata.ts";
 import { migrationsAfter } from "../migrations/migrations.ts";
 import type { Metadata } from "../port.ts";
 import { SqliteDatabase } from "./database.ts";
 import { migrate, schemaVersion } from "./migrate.ts";
+import { errnoOf, openError } from "./open-errors.ts";
 import { Reader } from "./reader.ts";
 import type { WriterThreadData } from "./writer-thread.ts";
 import { Writer } from "./writer.ts";
@@ -71,7 +72,8 @@ async function createOrCheck(path: string): Promise<void> {
   try {
     await (await open(path, "wx", 0o600)).close();
   } catch (error) {
-    if (!hasCode(error) || error.code !== "EEXIST") throw openError(path, error);
+    if (errnoOf(error) !== "EEXIST") throw openError(path, error);
+    await checkFile(path);
     try {
       await access(path, constants.R_OK | constants.W_OK);
       await access(dirname(path), constants.W_OK);
@@ -81,22 +83,19 @@ async function createOrCheck(path: string): Promise<void> {
   }
 }
 
-const MEANING: Readonly<Record<string, { code: MetadataErrorCode; text: string }>> = {
-  EACCES: { code: "read-only", text: "cannot be written to; make the file and its folder writable for this user" },
-  EPERM: { code: "read-only", text: "cannot be written to; make the file and its folder writable for this user" },
-  EROFS: { code: "read-only", text: "cannot be written to: its file system is mounted read-only" },
-  ENOENT: { code: "unavailable", text: "cannot be created: there is no such folder; create it" },
-  ENOTDIR: { code: "unavailable", text: "cannot be created: its folder is a file; name another" },
-  ENOSPC: { code: "full", text: "cannot be created: the disk is full; free or add space" },
-  EDQUOT: { code: "full", text: "cannot be created: the disk quota is used up; raise it or free space" },
-};
-
-function openError(path: string, error: unknown): MetadataError {
-  const code = hasCode(error) ? error.code : String(error);
-  const { code: meaning, text } = MEANING[code] ?? { code: "unavailable", text: "cannot be opened" };
-  return new MetadataError(meaning, `${path} ${text} (${code})`, { cause: error });
-}
-
-function hasCode(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && "code" in error && typeof error.code === "string";
+/** SQLite would call a folder a disk error, and wait for ever at a pipe. */
+async function checkFile(path: string): Promise<void> {
+  let what: string;
+  try {
+    const stats = await stat(path);
+    if (stats.isFile()) return;
+    what = stats.isDirectory() ? "a folder" : "neither a file nor a folder";
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw openError(path, error);
+    what = "a link to what is not there";
+  }
+  throw new MetadataError(
+    "unavailable",
+    `${path} is ${what}, where the database should be: move it away, and restore the database from a backup if there was one`,
+  );
 }

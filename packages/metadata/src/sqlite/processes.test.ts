@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
 import type { Oid } from "@holdall/lfs-protocol";
-import { hasCode, oidOf, range, repositoryName } from "../contract/subject.ts";
+import { hasCode, linkedSizes, oidOf, range, repositoryName } from "../contract/subject.ts";
 import type { Metadata } from "../port.ts";
 import { newFolder } from "./fixtures/folder.ts";
 import { Child } from "./fixtures/process.ts";
@@ -71,7 +71,7 @@ describe("several processes with one SQLite file", () => {
       const metadata = await openSqlite({ file });
       const { id } = (await metadata.repositories.find(repositoryName("killed"))) ?? assert.fail();
       for (const { oid, size } of acknowledged as { oid: Oid; size: number }[]) {
-        assert.deepEqual(await metadata.objects.linked(id, [oid]), new Map([[oid, size]]));
+        assert.deepEqual(await linkedSizes(metadata.objects, id, [oid]), new Map([[oid, size]]));
       }
       await metadata.objects.link(id, { oid: oidOf(`after round ${round}`), size: 1 });
       await metadata.close();

@@ -32,11 +32,20 @@ function codes(outcomes: readonly Outcome[]): unknown[] {
   return outcomes.map((outcome) => ("failure" in outcome ? outcome.failure.errcode : "ok"));
 }
 
-function rows(connection: WriteConnection): unknown[] {
-  const [outcome] = connection.handle({ do: "write", units: [[say("select b from a order by b")]] });
+function rows(connection: WriteConnection, query = "select b from a order by b"): unknown[] {
+  const [outcome] = connection.handle({ do: "write", units: [[say(query)]] });
   assert.ok(outcome !== undefined && "results" in outcome);
   return (outcome.results[0]?.rows ?? []).map((row) => Object.values(row as object)[0]);
 }
+
+describe("the connection that writes", () => {
+  it("writes to a log that is synced at every commit: what was acknowledged survives a power cut", async (t) => {
+    const connection = await newConnection(t);
+    assert.deepEqual(rows(connection, "pragma journal_mode"), ["wal"]);
+    const FULL = 2;
+    assert.deepEqual(rows(connection, "pragma synchronous"), [FULL]);
+  });
+});
 
 describe("units that share a transaction", () => {
   it("are each all or nothing", async (t) => {

@@ -132,7 +132,7 @@ describe("the writer's thread", () => {
     const { file } = await newMetadata(t);
     const database = newDatabase(t, file, () => assert.fail("no thread is needed"));
     await database.ping();
-    assert.deepEqual(await database.linkedSizes(1, [oidOf("a")]), [null]);
+    assert.deepEqual(await database.linked(1, [oidOf("a")]), { sizes: [null], suspects: [] });
   });
 
   it("when it dies, leaves nobody waiting, and says so from then on", async (t) => {

@@ -168,12 +168,35 @@ export const readingTests: readonly ContractTest[] = [
     title: "an immutable object that is removed and stored anew is read as it is now",
     run: async (store) => {
       for (const size of [100, 2 * MiB]) {
-        await putBytes(store, key, bytesOf(1, size));
-        for (let i = 0; i < 2; i++) assert.equal((await store.get(key, { immutable: true })).size, size);
-        await store.delete(key);
-        await assert.rejects(store.get(key, { immutable: true }), withCode("not-found"));
-        await putBytes(store, key, bytesOf(2, size - 1));
-        assertBytes(await readBody((await store.get(key, { immutable: true })).body), bytesOf(2, size - 1));
+        for (const borrow of [false, true]) {
+          const read = async (): Promise<Buffer> =>
+            await readBody((await store.get(key, { immutable: true, borrow })).body);
+          await putBytes(store, key, bytesOf(1, size));
+          for (let i = 0; i < 4; i++) assertBytes(await read(), bytesOf(1, size));
+          await store.delete(key);
+          await assert.rejects(read(), withCode("not-found"));
+          await putBytes(store, key, bytesOf(2, size - 1));
+          for (let i = 0; i < 4; i++) assertBytes(await read(), bytesOf(2, size - 1));
+          await store.delete(key);
+        }
+      }
+    },
+  },
+  {
+    title: "ranges of an immutable object are right, however often it was read",
+    run: async (store) => {
+      const bytes = bytesOf(1, 1000);
+      await putBytes(store, key, bytes);
+      for (let i = 0; i < 4; i++) {
+        for (const [start, end] of [
+          [0, 0],
+          [10, 19],
+          [0, 999],
+          [999, 5000],
+        ] as const) {
+          const { body } = await store.get(key, { immutable: true, borrow: true, range: { start, end } });
+          assertBytes(await readBody(body), bytes.subarray(start, end + 1));
+        }
       }
     },
   },

@@ -48,6 +48,21 @@ export const writingTests: readonly ContractTest[] = [
     },
   },
   {
+    title: "a body that is handed over is stored as any other, also from memory that it shares with others",
+    run: async (store) => {
+      for (const size of [10, 64 * KiB, 3 * MiB]) {
+        const bytes = bytesOf(1, size);
+        const own = new Uint8Array(bytes);
+        await store.put(key, bodyOf(own, size), { size, handOver: true });
+        assertBytes(await getBytes(store, key), bytes);
+        const part = Buffer.concat([bytes, bytes]).subarray(0, size);
+        await store.put(key, bodyOf(part), { size, handOver: true });
+        assertBytes(await getBytes(store, key), bytes);
+        assertBytes(part, bytes);
+      }
+    },
+  },
+  {
     title: "put replaces what is there, with another etag",
     run: async (store) => {
       const first = await putBytes(store, key, bytesOf(1, 2000));

@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { StorageError, type StorageErrorCode } from "../errors.ts";
 
 /** What each failure of the operating system means to a caller. Anything else is `unavailable`. */
@@ -31,17 +32,26 @@ const MEANING: Readonly<Record<string, { code: StorageErrorCode; hint?: string; 
 
 /** Turns an error of `node:fs` into a StorageError; any other error (a body's, say) is returned as it is. */
 export function fsError(error: unknown, doing: string): unknown {
-  if (!isErrno(error)) return error;
-  const meaning = MEANING[error.code] ?? { code: "unavailable" };
+  const errno = errnoOf(error);
+  if (errno === undefined) return error;
+  const meaning = MEANING[errno] ?? { code: "unavailable" };
   const hint = meaning.hint === undefined ? "" : `; ${meaning.hint}`;
-  return new StorageError(meaning.code, `${doing} failed: ${error.code}${hint}`, {
+  return new StorageError(meaning.code, `${doing} failed: ${errno}${hint}`, {
     cause: error,
     ...(meaning.retryable === undefined ? {} : { retryable: meaning.retryable }),
   });
 }
 
-/** Whether `error` is a failed system call, and, if codes are given, one of them. */
-export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException & { code: string } {
-  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return false;
-  return typeof error.code === "string" && (codes.length === 0 || codes.includes(error.code));
+/** Whether `error` is a system call that failed with one of these codes. */
+export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+  const errno = errnoOf(error);
+  return errno !== undefined && codes.includes(errno);
+}
+
+/** The code of a failed system call, such as `ENOSPC`; undefined for any other error. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
+  // libuv, and so Node, has no name for this one.
+  if ("errno" in error && error.errno === -constants.errno.EDQUOT) return "EDQUOT";
+  return typeof error.code === "string" ? error.code : undefined;
 }

@@ -1,8 +1,5 @@
-import { constants } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { closeSync, fsync, openSync } from "./calls.ts";
-import { isErrno } from "./errors.ts";
+import { makeFolder, syncFolder } from "./make-folder.ts";
 
 /** How many folders are remembered. Past that they are all looked at again. */
 const REMEMBERED = 100_000;
@@ -24,7 +21,7 @@ export class Folders {
   /** Makes sure that the folder exists. */
   async make(folder: string): Promise<void> {
     if (this.#made.has(folder)) return;
-    const first = await mkdir(folder, { recursive: true });
+    const first = await makeFolder(folder);
     // The root itself is new: then it, and what was made above it, is to survive too.
     if (first !== undefined && first.length <= this.#root.length) {
       for (let at = this.#root; at.length >= first.length; at = dirname(at)) this.#durable.delete(at);
@@ -46,8 +43,6 @@ export class Folders {
    * system then does it in one commit.
    */
   async sync(folder: string): Promise<void> {
-    // Windows cannot open a folder for that; NTFS journals its entries.
-    if (process.platform === "win32") return;
     const unsure: string[] = [];
     for (let at = folder; !this.#durable.has(at); at = dirname(at)) unsure.push(at);
     await Promise.all([folder, ...unsure.map((path) => dirname(path))].map((path) => this.#syncOnce(path)));
@@ -85,18 +80,5 @@ export class Folders {
     } finally {
       if (this.#running.get(path) === sync) this.#running.delete(path);
     }
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  // Something was just done in it, so the kernel has it in memory.
-  const fd = openSync(path, constants.O_RDONLY);
-  try {
-    await fsync(fd);
-  } catch (error) {
-    // Some network and FUSE file systems have no such call for folders; there is nothing more to be had from them.
-    if (!isErrno(error, "EINVAL", "ENOTSUP", "ENOSYS")) throw error;
-  } finally {
-    closeSync(fd);
   }
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fstatSync, mkdtempSync, openSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { fstatSync, mkdtempSync, openSync, readSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, mock, test } from "node:test";
@@ -104,4 +104,42 @@ test("a file that nobody reads for a while is closed; one that is read stays", (
   mock.timers.tick(20_000);
   assert.equal(isOpen(used.fd), false);
   mock.timers.reset();
+});
+
+test("what is read again is wanted in memory, stays there with the file, and no longer", () => {
+  const files = new OpenFiles();
+  const first = keep(files);
+  assert.equal(first.wanted, false);
+  first.release();
+  const again = files.find(path);
+  assert.equal(again?.wanted, true);
+  again.keepBytes(Buffer.from("first"));
+  again.release();
+  const kept = files.find(path);
+  assert.deepEqual([kept?.wanted, kept?.bytes], [false, Buffer.from("first")]);
+  kept?.release();
+  files.forget(path);
+  keep(files).release();
+  const anew = files.find(path);
+  assert.deepEqual([anew?.wanted, anew?.bytes], [true, undefined]);
+  anew?.release();
+  files.close();
+});
+
+test("what is kept in memory has a limit, and makes room when its file is forgotten", () => {
+  const files = new OpenFiles();
+  const paths = ["one", "two"].map((name) => join(folder, name));
+  for (const at of paths) {
+    writeFileSync(at, "");
+    truncateSync(at, 40 * 1024 * 1024);
+    keep(files, at).release();
+  }
+  const [one, two] = paths.map((at) => files.find(at));
+  one?.keepBytes(new Uint8Array(40 * 1024 * 1024));
+  // It was wanted while there was room.
+  two?.keepBytes(new Uint8Array(40 * 1024 * 1024));
+  assert.equal(files.find(paths[1] ?? "")?.bytes, undefined);
+  files.forget(paths[0] ?? "");
+  assert.equal(files.find(paths[1] ?? "")?.wanted, true);
+  files.close();
 });

@@ -8,10 +8,20 @@ const IDLE = 10_000;
 /** So long a file is given out without a look at whether it is still what the path names, in milliseconds. */
 const TRUST = 1000;
 
-/** A file that is open for reading; `release` gives it back. */
+/** The most that is kept in memory of them, in bytes. */
+const MEMORY = 64 * 1024 * 1024;
+
+/** A file that is open for reading. */
 export interface OpenFile {
   readonly fd: number;
   readonly stats: Stats;
+  /** All of the file, if it is in memory. Not to be changed. */
+  readonly bytes: Uint8Array | undefined;
+  /** Whether it has been read before, so that it is worth being kept in memory, and there is room for it. */
+  readonly wanted: boolean;
+  /** Keeps all of the file in memory for as long as it stays open. */
+  readonly keepBytes: (bytes: Uint8Array) => void;
+  /** Gives it back. */
   readonly release: () => void;
 }
 
@@ -22,18 +32,20 @@ interface Entry {
   users: number;
   usedSinceTick: boolean;
   kept: boolean;
+  bytes: Uint8Array | undefined;
 }
 
 /**
  * Small files that were read a moment ago, kept open for the next reader: many clients fetch the same objects at the same
- * time, and opening a file costs as much as reading it. A file that was removed or replaced more than a second ago is not
- * given out.
+ * time, and opening a file costs as much as reading it. What is read again is kept in memory, up to a limit. A file that
+ * was removed or replaced more than a second ago is not given out.
  */
 export class OpenFiles {
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
+  #memory = 0;
 
   /** @param now milliseconds of a clock that only goes forward */
   constructor(now: () => number = () => performance.now()) {
@@ -54,13 +66,21 @@ export class OpenFiles {
       }
     }
     this.#entries.set(path, entry);
-    return use(entry);
+    return this.#use(entry, true);
   }
 
   /** Keeps a file open that was just opened, and gives it to its first reader. */
   keep(path: string, fd: number, stats: Stats): OpenFile {
-    const entry: Entry = { fd, stats, lookedAt: this.#now(), users: 0, usedSinceTick: true, kept: true };
-    const file = use(entry);
+    const entry: Entry = {
+      fd,
+      stats,
+      lookedAt: this.#now(),
+      users: 0,
+      usedSinceTick: true,
+      kept: true,
+      bytes: undefined,
+    };
+    const file = this.#use(entry, false);
     this.forget(path);
     this.#entries.set(path, entry);
     for (const [oldest, { users }] of this.#entries) {
@@ -88,6 +108,7 @@ export class OpenFiles {
 
   #drop(entry: Entry): void {
     entry.kept = false;
+    this.#memory -= entry.bytes?.length ?? 0;
     if (entry.users === 0) closeSync(entry.fd);
   }
 
@@ -98,17 +119,24 @@ export class OpenFiles {
     }
     if (this.#entries.size === 0) this.close();
   }
-}
 
-function use(entry: Entry): OpenFile {
-  entry.users += 1;
-  entry.usedSinceTick = true;
-  return {
-    fd: entry.fd,
-    stats: entry.stats,
-    release: () => {
-      entry.users -= 1;
-      if (entry.users === 0 && !entry.kept) closeSync(entry.fd);
-    },
-  };
+  #use(entry: Entry, again: boolean): OpenFile {
+    entry.users += 1;
+    entry.usedSinceTick = true;
+    return {
+      fd: entry.fd,
+      stats: entry.stats,
+      bytes: entry.bytes,
+      wanted: again && entry.bytes === undefined && this.#memory + entry.stats.size <= MEMORY,
+      keepBytes: (bytes) => {
+        if (!entry.kept || entry.bytes !== undefined || this.#memory + bytes.length > MEMORY) return;
+        entry.bytes = bytes;
+        this.#memory += bytes.length;
+      },
+      release: () => {
+        entry.users -= 1;
+        if (entry.users === 0 && !entry.kept) closeSync(entry.fd);
+      },
+    };
+  }
 }

@@ -189,6 +189,11 @@ export function readPieceSync(
   }
 }
 
+/** A part of what is in memory already. */
+export function pieceOf(bytes: Uint8Array, { start, length }: StoredObject["range"]): Piece {
+  return { bytes: length === bytes.length ? bytes : bytes.subarray(start, start + length), done: nothing };
+}
+
 function newPiece(length: number, lent: boolean): { piece: Piece; buffer: Buffer } {
   if (!lent) {
     const buffer = Buffer.allocUnsafeSlow(length);

@@ -15,12 +15,13 @@ import type {
   StoredObject,
 } from "../port.ts";
 import { resolveRange } from "../range.ts";
+import { ahead } from "./ahead.ts";
 import { close, closeSync, fstatSync, open, openSync, unlink } from "./calls.ts";
 import { fsError, isErrno } from "./errors.ts";
 import { FileStat, OpenFile } from "./file-stat.ts";
 import { Folders } from "./folders.ts";
 import { alreadyThere, Names, statFile } from "./names.ts";
-import { FileBody, PieceBody, READ_SIZE, readPiece, readPieceSync } from "./read-body.ts";
+import { FileBody, PieceBody, pieceOf, READ_SIZE, readPiece, readPieceSync } from "./read-body.ts";
 import { QUICK_READ, ReadPace } from "./read-pace.ts";
 import { OpenFiles, type OpenFile as KeptFile } from "./open-files.ts";
 import { Temporaries } from "./temporaries.ts";
@@ -31,6 +32,12 @@ import { writeBody } from "./write-body.ts";
 const PRIVATE_FOLDER = ".holdall";
 /** In whatever case: many file systems of macOS and Windows see no difference. */
 const RESERVED = /^\.holdall(\/|$)/i;
+
+/** How many files a listing looks at at once. Few enough to leave threads to those who read and write. */
+const STATS_AT_ONCE = 8;
+
+/** From this size on, in bytes, a body that is to be created is not written only to find that it exists already. */
+const LOOK_FIRST = 256 * 1024;
 
 /** Links are no objects to `stat` and `list`, so `get` does not follow them either. Windows lacks the flag. */
 const READ_ONLY = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
@@ -93,7 +100,9 @@ export class FsStore implements ObjectStore {
         throw new StorageError("unsupported", "a folder does not check digests: wrap the store in the verify layer");
       }
       const path = this.#path(key);
-      if (o.ifAbsent === true && (await statFile(path)) !== undefined) return await this.#refuse(key, path, intake);
+      if (o.ifAbsent === true && o.size >= LOOK_FIRST && (await statFile(path)) !== undefined) {
+        return await this.#refuse(key, path, intake);
+      }
       return new FileStat(key, await this.#store(key, path, intake, o));
     } catch (error) {
       throw intake.threw(error) ? error : fsError(error, `storing ${key}`);
@@ -115,16 +124,21 @@ export class FsStore implements ObjectStore {
 
   async *list(prefix: string, o: ListOptions = {}): AsyncIterable<ObjectStat> {
     try {
-      for await (const name of walk(this.#root, prefix, o.after ?? "", PRIVATE_FOLDER)) {
+      const names = walk(this.#root, prefix, o.after ?? "", PRIVATE_FOLDER);
+      for await (const stat of ahead(names, STATS_AT_ONCE, (name) => this.#listed(name))) {
         o.signal?.throwIfAborted();
-        // A name that no key spells was not put there by us.
-        if (!isKey(name) || RESERVED.test(name)) continue;
-        const stats = await statFile(this.#path(name));
-        if (stats !== undefined) yield new FileStat(name, stats);
+        if (stat !== undefined) yield stat;
       }
     } catch (error) {
       throw fsError(error, `listing ${prefix === "" ? "the store" : prefix}`);
     }
+  }
+
+  async #listed(name: string): Promise<ObjectStat | undefined> {
+    // A name that no key spells was not put there by us.
+    if (!isKey(name) || RESERVED.test(name)) return undefined;
+    const stats = await statFile(this.#path(name));
+    return stats === undefined ? undefined : new FileStat(name, stats);
   }
 
   async sweep(): Promise<number> {
@@ -171,25 +185,33 @@ export class FsStore implements ObjectStore {
     const { fd, stats, release } = file;
     try {
       const range = resolveRange(key, stats.size, o.range);
-      return new OpenFile(key, stats, range, await this.#readWhole(key, fd, range, here, o));
+      const bytes = here && o.borrow === true ? this.#keptBytes(key, file) : undefined;
+      const body =
+        bytes === undefined ? await this.#readWhole(key, fd, range, here, o) : new PieceBody(pieceOf(bytes, range));
+      return new OpenFile(key, stats, range, body);
     } finally {
       release();
     }
   }
 
-  async #readWhole(
+  #keptBytes(key: ObjectKey, { fd, stats: { size }, bytes, wanted, keepBytes }: KeptFile): Uint8Array | undefined {
+    if (bytes !== undefined || !wanted) return bytes;
+    const { bytes: read } = this.#readPace.run(() => readPieceSync(fd, key, { start: 0, length: size }, false));
+    keepBytes(read);
+    return read;
+  }
+
+  #readWhole(
     key: ObjectKey,
     fd: number,
     range: StoredObject["range"],
     here: boolean,
     o: GetOptions,
-  ): Promise<PieceBody> {
+  ): PieceBody | Promise<PieceBody> {
     const lent = o.borrow === true;
-    return new PieceBody(
-      here && range.length <= QUICK_READ
-        ? this.#readPace.run(() => readPieceSync(fd, key, range, lent))
-        : await readPiece(fd, key, range, lent),
-    );
+    return here && range.length <= QUICK_READ
+      ? new PieceBody(this.#readPace.run(() => readPieceSync(fd, key, range, lent)))
+      : readPiece(fd, key, range, lent).then((piece) => new PieceBody(piece));
   }
 
   /** The answer to a create when the object exists: the body has its say, and what exists is made sure of. */
@@ -203,7 +225,7 @@ export class FsStore implements ObjectStore {
     const { path: temporary, fd } = await this.#temporaries.create();
     try {
       // What did not exist before has no version that it could be taken for.
-      const stats = await writeAndClose(fd, intake, { stamp: o.ifAbsent !== true });
+      const stats = await writeAndClose(fd, intake, { stamp: o.ifAbsent !== true, handOver: o.handOver });
       const given = await this.#names.give(key, path, { path: temporary, stats }, o);
       this.#openFiles.forget(path);
       return given;
@@ -213,7 +235,7 @@ export class FsStore implements ObjectStore {
   }
 }
 
-async function writeAndClose(fd: number, intake: Intake, o: { readonly stamp: boolean }): Promise<Stats> {
+async function writeAndClose(fd: number, intake: Intake, o: Parameters<typeof writeBody>[2]): Promise<Stats> {
   try {
     await writeBody(fd, intake, o);
   } catch (error) {

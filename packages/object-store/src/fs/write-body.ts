@@ -10,21 +10,31 @@ const SMALLEST_WRITE = 128 * 1024;
 const MOST_CHUNKS = 1024;
 /** What all bodies that are being written may hold in memory together, in bytes (each holds up to two pieces). */
 const MEMORY_FOR_WRITES = 16 * 1024 * 1024;
-/** A large body is pushed to the disk as it comes, so that the last sync does not wait for gigabytes. */
-const SYNC_EVERY = 64 * 1024 * 1024;
+/**
+ * Large bodies are pushed to the disk as they come, so that the last sync does not wait for gigabytes: so many bytes of
+ * all of them together may wait, but never fewer of each than the second number.
+ */
+const UNSYNCED = 64 * 1024 * 1024;
+const SMALLEST_SYNC = 8 * 1024 * 1024;
 
 let writersNow = 0;
+
+interface WriteOptions {
+  readonly stamp: boolean;
+  readonly handOver?: boolean | undefined;
+}
 
 /**
  * Writes a body to an open, empty file and syncs it. While one piece is written the next is collected, so the source
  * waits only when it is faster than the disk. The pieces shrink when many bodies are written at once, which bounds
  * the memory of them all.
  * @param o.stamp gives the file a time that tells it from a version before it
+ * @param o.handOver as in `PutOptions`
  * @throws what the body throws; errors of the system
  */
-export async function writeBody(fd: number, body: Intake, o: { readonly stamp: boolean }): Promise<void> {
+export async function writeBody(fd: number, body: Intake, o: WriteOptions): Promise<void> {
   writersNow += 1;
-  const pending = new PendingWrites(fd);
+  const pending = new PendingWrites(fd, o.handOver === true);
   try {
     let piece: Uint8Array[] = [];
     let pieceBytes = 0;
@@ -54,26 +64,33 @@ function pieceSize(): number {
 /** At most one write and one sync in flight; a failure surfaces at the next call. */
 class PendingWrites {
   readonly #fd: number;
+  readonly #handOver: boolean;
   #write: Promise<void> = Promise.resolve();
   #sync: Promise<void> = Promise.resolve();
   #position = 0;
   #unsynced = 0;
 
-  constructor(fd: number) {
+  constructor(fd: number, handOver: boolean) {
     this.#fd = fd;
+    this.#handOver = handOver;
   }
 
   /** Begins to write after the write before has ended, and returns then. */
   async write(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
     await this.#write;
-    this.#write = handled(writeFully(this.#fd, chunks, this.#position));
+    this.#write = handled(this.#writeChunks(chunks, this.#position));
     this.#position += bytes;
     this.#unsynced += bytes;
-    if (this.#unsynced >= SYNC_EVERY) {
+    if (this.#unsynced >= Math.max(SMALLEST_SYNC, UNSYNCED / writersNow)) {
       await this.#sync;
       this.#unsynced = 0;
       this.#sync = handled(fdatasync(this.#fd));
     }
+  }
+
+  async #writeChunks(chunks: readonly Uint8Array[], position: number): Promise<void> {
+    await writeFully(this.#fd, chunks, position);
+    if (this.#handOver) for (const chunk of chunks) free(chunk);
   }
 
   /** Waits for everything and makes it durable. */
@@ -98,4 +115,9 @@ class PendingWrites {
 function handled(promise: Promise<void>): Promise<void> {
   promise.catch(() => undefined);
   return promise;
+}
+
+/** Gives memory back without waiting for the collector, unless others may have a part of it. */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import type { Answer } from "./http.ts";
 
 /** What came back over a connection, and how it ended. */
 export interface Ending {
@@ -7,6 +8,9 @@ export interface Ending {
   /** `ECONNRESET` and the like; undefined when the server closed in order. */
   readonly error: string | undefined;
 }
+
+/** Fewer than a listening socket queues, so that none has to be tried twice. */
+const AT_ONCE = 250;
 
 /** A connection on which a test says exactly what it wants, HTTP or not. */
 export class RawConnection implements Disposable {
@@ -26,10 +30,21 @@ export class RawConnection implements Disposable {
     });
   }
 
+  /** @throws Error with the code that the system gives, such as `ECONNREFUSED` */
   static async open(port: number): Promise<RawConnection> {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     await once(socket, "connect");
     return new RawConnection(socket);
+  }
+
+  /** {@link open} for any number of them. */
+  static async openMany(port: number, count: number): Promise<RawConnection[]> {
+    const connections: RawConnection[] = [];
+    while (connections.length < count) {
+      const some = Array.from({ length: Math.min(AT_ONCE, count - connections.length) }, () => this.open(port));
+      connections.push(...(await Promise.all(some)));
+    }
+    return connections;
   }
 
   /** Everything that has come so far. */
@@ -77,4 +92,17 @@ export async function exchange(port: number, lines: readonly string[], body = ""
 /** The status of a raw answer. */
 export function statusOf(text: string): number {
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]);
+}
+
+/** The one answer that raw text is, its body all that follows the head. */
+export function answerIn(text: string): Answer {
+  const end = text.indexOf("\r\n\r\n");
+  const [, ...lines] = text.slice(0, end).split("\r\n");
+  const headers = Object.fromEntries(
+    lines.map((line) => {
+      const colon = line.indexOf(":");
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+  return { status: statusOf(text), headers, body: Buffer.from(text.slice(end + 4), "latin1") };
 }

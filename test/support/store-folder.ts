@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { sha256OfFile } from "../../support/content.ts";
+import { sha256OfFile } from "./content.ts";
 
 const OID = /^[0-9a-f]{64}$/;
 

@@ -7,8 +7,8 @@ import {
   type Lock,
   type Operation,
 } from "@holdall/lfs-protocol";
-import { sha256 } from "../../support/content.ts";
-import { send, type Answer } from "./http.ts";
+import { sha256 } from "./content.ts";
+import { send, type Answer, type Call } from "./http.ts";
 import { message } from "./messages.ts";
 
 export interface Asked {
@@ -16,17 +16,26 @@ export interface Asked {
   readonly size?: number;
 }
 
+/** @param credentials `name:password` */
+export function basicAuthorization(credentials: string): { readonly Authorization: string } {
+  return { Authorization: `Basic ${Buffer.from(credentials).toString("base64")}` };
+}
+
 /** Speaks to a server as a client does for one person, and says what it makes of the answers. */
 export class LfsUser {
   readonly port: number;
-  /** `Basic …`, or nothing for nobody in particular. */
-  readonly #headers: Readonly<Record<string, string>>;
+  /** Nothing for nobody in particular. */
+  readonly #authorization: { readonly Authorization?: string };
+  readonly #ownConnections: boolean;
 
-  /** @param credentials `name:password` */
-  constructor(port: number, credentials?: string) {
+  /**
+   * @param credentials `name:password`
+   * @param o `ownConnections`: each request comes over a connection of its own
+   */
+  constructor(port: number, credentials?: string, o: { readonly ownConnections?: boolean } = {}) {
     this.port = port;
-    this.#headers =
-      credentials === undefined ? {} : { Authorization: `Basic ${Buffer.from(credentials).toString("base64")}` };
+    this.#authorization = credentials === undefined ? {} : basicAuthorization(credentials);
+    this.#ownConnections = o.ownConnections ?? false;
   }
 
   /** @param path from the first slash on, sent as it is */
@@ -35,7 +44,7 @@ export class LfsUser {
     path: string,
     o: { readonly headers?: Readonly<Record<string, string>>; readonly body?: string | Uint8Array } = {},
   ): Promise<Answer> {
-    return send({ ...o, port: this.port, method, path, headers: { ...this.#headers, ...o.headers } });
+    return this.#send({ ...o, method, path, headers: { ...this.#authorization, ...o.headers } });
   }
 
   /** A message of the LFS API. @param path below the server, such as `team/app/objects/batch` */
@@ -75,22 +84,30 @@ export class LfsUser {
 
   /** Uploads as a client does, batch first, which must succeed. @returns the oid */
   async upload(repository: string, bytes: Uint8Array): Promise<string> {
-    const oid = sha256(bytes);
-    const path = await this.target(repository, "upload", { oid, size: bytes.length });
-    // Nobody's credentials: the action carries what is needed.
-    const { status, body } = await send({ port: this.port, method: "PUT", path, body: bytes });
+    const { status, body } = await this.tryUpload(repository, bytes);
     assert.equal(status, 200, body.toString());
-    return oid;
+    return sha256(bytes);
+  }
+
+  /** {@link upload}, of which only the batch must succeed. @returns the answer to the transfer */
+  async tryUpload(repository: string, bytes: Uint8Array): Promise<Answer> {
+    const path = await this.target(repository, "upload", { oid: sha256(bytes), size: bytes.length });
+    // Nobody's credentials: the action carries what is needed.
+    return await this.#send({ method: "PUT", path, body: bytes });
   }
 
   /** Downloads as a client does, batch first. */
   async download(repository: string, object: Asked, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
     const path = await this.target(repository, "download", object);
-    return await send({ port: this.port, method: "GET", path, headers });
+    return await this.#send({ method: "GET", path, headers });
   }
 
   /** Takes a lock that must be free. */
   async lock(repository: string, path: string): Promise<Lock> {
     return message(LockResponse, 201, await this.post(`${repository}/locks`, { path })).lock;
+  }
+
+  #send(call: Omit<Call, "port" | "ownConnection">): Promise<Answer> {
+    return send({ ...call, port: this.port, ownConnection: this.#ownConnections });
   }
 }

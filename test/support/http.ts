@@ -15,9 +15,10 @@ export interface Call {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string | Uint8Array;
+  /** A new connection, which is closed afterwards. Without it, one that is kept for the next call, as clients do. */
+  readonly ownConnection?: boolean;
 }
 
-/** Keeps connections for the next call, as clients do. */
 const agent = new Agent({ keepAlive: true });
 
 /** One request and its whole answer. */
@@ -28,9 +29,9 @@ export async function send(call: Call): Promise<Answer> {
 }
 
 /** Begins a request; the body is the caller's to write and to end. */
-export function open({ port, method, path, headers, body }: Call): ClientRequest {
+export function open({ port, method, path, headers, body, ownConnection = false }: Call): ClientRequest {
   return request({
-    agent,
+    agent: ownConnection ? false : agent,
     host: "127.0.0.1",
     port,
     method,

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { CHECKOUT } from "./holdall.ts";
+import { skip } from "./require.ts";
+
+/** Only what is asked of a test's context here. */
+function context(): { readonly skip: (reason?: string) => void; readonly reasons: (string | undefined)[] } {
+  const reasons: (string | undefined)[] = [];
+  return { skip: (reason) => void reasons.push(reason), reasons };
+}
+
+test("a test is skipped with its reason, and with CI=true it fails with it", (t) => {
+  const before = process.env["CI"];
+  t.after(() => {
+    if (before === undefined) delete process.env["CI"];
+    else process.env["CI"] = before;
+  });
+  const skipped = context();
+  process.env["CI"] = "false";
+  skip(skipped, "no moon tonight");
+  assert.deepEqual(skipped.reasons, ["no moon tonight"]);
+
+  process.env["CI"] = "true";
+  assert.throws(() => skip(skipped, "no moon tonight"), /CI=true.*no moon tonight/);
+  assert.deepEqual(skipped.reasons.length, 1);
+});
+
+/** They skip what an adapter does not claim, or does otherwise by its own account: that is so on every machine. */
+const CONTRACT = /^packages\/object-store\/src\/contract(\/|\.ts$)/;
+
+test("no test skips in another way, which would go unseen in CI", async () => {
+  const found: string[] = [];
+  for (const folder of ["packages", "test", "scripts", "bench"]) {
+    for (const name of await readdir(join(CHECKOUT, folder), { recursive: true })) {
+      const file = `${folder}/${name}`;
+      if (!name.endsWith(".ts") || name.includes("node_modules") || CONTRACT.test(file)) continue;
+      if (/\bskip:|\b\w+\.(skip|todo)\(/.test(await readFile(join(CHECKOUT, file), "utf8"))) found.push(file);
+    }
+  }
+  assert.deepEqual(found.sort(), ["test/support/require.test.ts", "test/support/require.ts"]);
+});
