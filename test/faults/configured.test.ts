@@ -103,3 +103,10 @@ story("limits.maxConnections is what the configuration says", async (t) => {
   third.head("GET /healthz HTTP/1.1", "Host: x");
   assert.equal((await third.closed()).text, "");
 });
+
+story("links begin with what --public-url says", async (t) => {
+  // Of this machine, so that nobody has to sign in.
+  const server = await Server.start(t, { args: ["--public-url", "https://lfs.localhost:8443/base/"] });
+  const { actions } = await server.user().ask(REPOSITORY, "upload", { oid: "a".repeat(64), size: 1 });
+  assert.match(actions?.upload?.href ?? "", /^https:\/\/lfs\.localhost:8443\/base\/team\/app\.git\/info\/lfs\//);
+});

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { serveHttp } from "../support/http-server.ts";
 import { skip } from "../support/require.ts";
 import { Server } from "../support/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { requireUnprivileged } from "../support/unprivileged.ts";
 import { refusedStart } from "./support/refused-start.ts";
 import { SmallDisk } from "./support/small-disk.ts";
 import { story } from "./support/story.ts";
@@ -42,6 +43,19 @@ story("a data folder that cannot be made is refused", async (t) => {
     for (const workers of KINDS) {
       const line = await refusedStart(["--data", data, ...FREE_PORT, "--workers", workers]);
       assert.match(line, /cannot write to the data folder .*notes\.txt.* \(ENOTDIR\).*--data/);
+    }
+  }
+});
+
+story("a data folder that this user may not write to is refused", async (t) => {
+  const under = requireUnprivileged(t);
+  if (under === undefined) return;
+  const folder = await temporaryFolder(t, "start");
+  await chmod(folder, 0o500);
+  for (const data of [folder, join(folder, "data")]) {
+    for (const workers of KINDS) {
+      const line = await refusedStart(["--data", data, ...FREE_PORT, "--workers", workers], { under });
+      assert.match(line, /cannot write to the data folder .* \(EACCES\): give this user the right to.*--data/);
     }
   }
 });

@@ -43,7 +43,9 @@ export class ActionTokens {
    * Keys of batches whose tokens were good a moment ago: the objects of a batch come one after the other, and deriving its
    * key costs several times what checking one token does. A few, because few batches are under way at once.
    */
-  readonly #recent = new Map<string, BatchHmac>();
+  readonly #recent = new Map<string, Batch>();
+  /** Tokens that were issued here a moment ago: most come back at once, and then there is nothing to compute. */
+  readonly #issued = new IssuedTokens();
 
   /**
    * `secret` signs; tokens made with one of `previous` are still accepted, which lets a secret be replaced while transfers
@@ -63,9 +65,19 @@ export class ActionTokens {
     const expiry = base36(Math.floor(grant.expiresAt.getTime() / 1000), "expiry");
     const shared = `h1.${expiry}.${Buffer.from(grant.principal, "utf8").toString("base64url")}`;
     const hmac = batchHmac(this.#secrets[0], shared, grant);
+    const { repository, operation, principal } = grant;
+    const batch: Batch = {
+      repository,
+      operation,
+      principal,
+      hmac,
+      expiresAt: new Date(Number.parseInt(expiry, 36) * 1000),
+    };
     return (oid, size) => {
       const digits = size === undefined ? "" : base36(size, "size");
-      return `${shared}.${digits}.${objectMac(hmac, oid, digits)}`;
+      const token = `${shared}.${digits}.${objectMac(hmac, oid, digits)}`;
+      this.#issued.add(token, { batch, oid, size });
+      return token;
     };
   }
 
@@ -79,49 +91,109 @@ export class ActionTokens {
     token: string,
     o: Request & { readonly now: Date },
   ): { readonly size?: number; readonly principal: string; readonly expiresAt: Date } {
-    const [, shared, expiry, principal, size, mac] = TOKEN.exec(token) ?? [];
-    if (
-      shared === undefined ||
-      expiry === undefined ||
-      principal === undefined ||
-      size === undefined ||
-      mac === undefined ||
-      !this.#isGenuine(mac, shared, size, o)
-    ) {
+    const found = this.#issued.find(token, o) ?? this.#check(token, o);
+    if (found === undefined) {
       throw new IdentityError(
         "invalid-action-token",
         `This URL was not issued for this ${o.operation}. Ask for a new one with a batch request.`,
       );
     }
-    const expiresAt = new Date(Number.parseInt(expiry, 36) * 1000);
+    const { size } = found;
+    const { expiresAt, principal } = found.batch;
     if (!(o.now < expiresAt)) {
       throw new IdentityError(
         "expired-action-token",
         `The URL for this ${o.operation} expired at ${expiresAt.toISOString()}. Ask for a new one with a batch request.`,
       );
     }
-    return {
-      ...(size === "" ? {} : { size: Number.parseInt(size, 36) }),
-      principal: Buffer.from(principal, "base64url").toString("utf8"),
-      expiresAt,
-    };
+    return size === undefined ? { principal, expiresAt } : { size, principal, expiresAt };
   }
 
-  #isGenuine(mac: string, shared: string, size: string, o: Request): boolean {
-    const batch = `${shared}\0${o.operation}\0${o.repository}`;
-    const known = this.#recent.get(batch);
-    if (known !== undefined && isEqual(mac, objectMac(known, o.oid, size))) return true;
+  /** What a token says that this process, or another with the same secret, has issued; undefined when it is not genuine. */
+  #check(token: string, o: Request): Issued | undefined {
+    const [, shared, expiry, principal, size, mac] = TOKEN.exec(token) ?? [];
+    if (
+      shared === undefined ||
+      expiry === undefined ||
+      principal === undefined ||
+      size === undefined ||
+      mac === undefined
+    ) {
+      return undefined;
+    }
+    const batch = this.#batchOf({ shared, expiry, principal, size, mac }, o);
+    return batch && { batch, oid: o.oid, size: size === "" ? undefined : Number.parseInt(size, 36) };
+  }
+
+  #batchOf({ shared, expiry, principal, size, mac }: Parts, o: Request): Batch | undefined {
+    const name = `${shared}\0${o.operation}\0${o.repository}`;
+    const known = this.#recent.get(name);
+    if (known !== undefined && isEqual(mac, objectMac(known.hmac, o.oid, size))) return known;
     for (const secret of this.#secrets) {
       const hmac = batchHmac(secret, shared, o);
       if (!isEqual(mac, objectMac(hmac, o.oid, size))) continue;
+      const batch: Batch = {
+        repository: o.repository,
+        operation: o.operation,
+        principal: Buffer.from(principal, "base64url").toString("utf8"),
+        expiresAt: new Date(Number.parseInt(expiry, 36) * 1000),
+        hmac,
+      };
       // Only what a genuine token has earned is kept, so forged ones push nothing out.
       if (this.#recent.size >= MAX_RECENT) this.#recent.clear();
-      this.#recent.set(batch, hmac);
-      return true;
+      this.#recent.set(name, batch);
+      return batch;
     }
-    return false;
+    return undefined;
   }
 }
+
+/** What the tokens of one batch have in common, and what they are checked with. */
+interface Batch extends ActionGrant {
+  readonly hmac: BatchHmac;
+}
+
+/** What one token says. */
+interface Issued {
+  readonly batch: Batch;
+  readonly oid: Oid;
+  readonly size: number | undefined;
+}
+
+/** The fields of a token, as they are written. */
+interface Parts {
+  /** The first three. */
+  readonly shared: string;
+  readonly expiry: string;
+  readonly principal: string;
+  readonly size: string;
+  readonly mac: string;
+}
+
+/** The last few thousand tokens, in two halves: when the younger one is full, the older one is forgotten. */
+class IssuedTokens {
+  #younger = new Map<string, Issued>();
+  #older = new Map<string, Issued>();
+
+  add(token: string, issued: Issued): void {
+    if (this.#younger.size >= MAX_ISSUED / 2) {
+      this.#older = this.#younger;
+      this.#younger = new Map();
+    }
+    this.#younger.set(token, issued);
+  }
+
+  /** What the token says, if it is known and is for exactly this. */
+  find(token: string, { repository, operation, oid }: Request): Issued | undefined {
+    const issued = this.#younger.get(token) ?? this.#older.get(token);
+    if (issued === undefined || issued.oid !== oid) return undefined;
+    const { batch } = issued;
+    return batch.operation === operation && batch.repository === repository ? issued : undefined;
+  }
+}
+
+/** Several hundred bytes each. */
+const MAX_ISSUED = 8192;
 
 /** Enough for the batches of a busy second or two; starting anew costs one derivation for each that is still in use. */
 const MAX_RECENT = 256;
@@ -141,8 +213,14 @@ function objectMac(hmac: BatchHmac, oid: Oid, size: string): string {
   return hmac.sign(`${oid}.${size}`).slice(0, MAC_CHARACTERS);
 }
 
+const left = Buffer.alloc(MAC_CHARACTERS);
+const right = Buffer.alloc(MAC_CHARACTERS);
+
+/** Both have the length of a MAC. */
 function isEqual(a: string, b: string): boolean {
-  return timingSafeEqual(Buffer.from(a, "latin1"), Buffer.from(b, "latin1"));
+  left.write(a, "latin1");
+  right.write(b, "latin1");
+  return timingSafeEqual(left, right);
 }
 
 function base36(value: number, what: string): string {

@@ -61,14 +61,25 @@ export function route(call: string): string {
  * is decoded exactly once; one that then holds a slash is refused, because proxies disagree on what it means.
  */
 export function repositoryFromPath(path: string): RepositoryName | undefined {
+  const known = recent.get(path);
+  if (known !== undefined) return known;
   const segments: string[] = [];
   for (const raw of path.split("/")) {
     const segment = decodeOnce(raw);
     if (segment === undefined || segment.includes("/")) return undefined;
     segments.push(segment);
   }
-  return parseRepositoryName(segments.join("/"));
+  const name = parseRepositoryName(segments.join("/"));
+  if (name !== undefined) {
+    if (recent.size >= MAX_RECENT) recent.clear();
+    recent.set(path, name);
+  }
+  return name;
 }
+
+/** The names of busy repositories are read again and again. */
+const recent = new Map<string, RepositoryName>();
+const MAX_RECENT = 256;
 
 function decodeOnce(text: string): string | undefined {
   if (!text.includes("%")) return text;

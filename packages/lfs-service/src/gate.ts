@@ -1,8 +1,10 @@
-import { includesRight, type Access, type Principal } from "@holdall/identity";
+import { ANONYMOUS, includesRight, type Access, type Principal } from "@holdall/identity";
 import type { RepositoryName } from "@holdall/lfs-protocol";
 import type { Repositories, Repository, Right } from "@holdall/metadata";
 import { LfsError } from "./errors.ts";
 import type { OnLfsEvent } from "./events.ts";
+
+const MAX_REMEMBERED = 10_000;
 
 /**
  * Decides who gets to which repository. What it says gives nothing away: whoever may not read a repository hears the
@@ -13,12 +15,25 @@ export class Gate {
   readonly #repositories: Repositories;
   readonly #mayCreate: boolean;
   readonly #onEvent: OnLfsEvent;
+  /** Rules do not change while the server runs, and every download asks. */
+  readonly #public = new Map<RepositoryName, boolean>();
 
   constructor(o: { access: Access; repositories: Repositories; createRepositories: boolean; onEvent: OnLfsEvent }) {
     this.#access = o.access;
     this.#repositories = o.repositories;
     this.#mayCreate = o.createRepositories;
     this.#onEvent = o.onEvent;
+  }
+
+  /** Whether anyone at all may read the repository. */
+  isPublic(name: RepositoryName): boolean {
+    let known = this.#public.get(name);
+    if (known === undefined) {
+      known = this.allows(ANONYMOUS, name, "read");
+      if (this.#public.size >= MAX_REMEMBERED) this.#public.clear();
+      this.#public.set(name, known);
+    }
+    return known;
   }
 
   /** Whether the principal has the right, or one above it. */

@@ -89,8 +89,8 @@ export class Transfers {
   }
 
   /** Whether anyone at all may read the repository, so that shared caches may keep its objects. */
-  isPublic(repository: RepositoryName, anonymous: Principal): boolean {
-    return this.#gate.allows(anonymous, repository, "read");
+  isPublic(repository: RepositoryName): boolean {
+    return this.#gate.isPublic(repository);
   }
 
   /**

@@ -55,14 +55,14 @@ export class SmallDisk {
   }
 
   async makeReadOnly(): Promise<void> {
-    await this.#run("mount", "-o", "remount,ro", this.path);
+    await this.#run("mount", "-o", "remount,bind,ro", this.path);
   }
 
   /** Makes any file read-only for processes under {@link enter}, root's too: permission bits would not stop them. */
   async makeReadOnlyInside(file: string): Promise<void> {
     const stand = join(this.path, "stand-in");
     await this.#run("cp", "-p", file, stand);
-    await this.#run("mount", "-o", "remount,ro", this.path);
+    await this.#run("mount", "-o", "remount,bind,ro", this.path);
     await this.#run("mount", "--bind", stand, file);
   }
 

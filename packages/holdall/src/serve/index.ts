@@ -33,16 +33,19 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
     // The workers find it up to date, and open it for themselves.
     await storage.metadata.close();
     const workers = await Workers.start(config.workers, logger);
+    // Whoever reads that it serves may tell it to stop.
+    const stopped = untilStopped();
     announce(config, workers.address, io.stdout);
-    const reason = await Promise.race([untilStopped(), workers.failed]);
+    const reason = await Promise.race([stopped, workers.failed]);
     logger.info({ reason }, "stopping");
     await workers.stop();
     return reason === "failed" ? 1 : 0;
   }
 
   const instance = await Instance.start(config, logger, storage);
+  const stopped = untilStopped();
   announce(config, instance.address, io.stdout);
-  const reason = await untilStopped();
+  const reason = await stopped;
   logger.info({ reason }, "stopping");
   await instance.stop();
   return 0;

@@ -1,4 +1,3 @@
-import { ANONYMOUS } from "@holdall/identity";
 import { OBJECT_MEDIA_TYPE, parseOid } from "@holdall/lfs-protocol";
 import { LfsError, type ObjectName } from "@holdall/lfs-service";
 import { principalOf, repositoryOf, type RouteContext } from "../context.ts";
@@ -51,7 +50,7 @@ export class ObjectRoutes {
 
     const etag = `"${grant.oid}"`;
     const { "if-none-match": known, "if-range": ifRange, range: rangeHeader } = request.headers;
-    const isPublic = transfers.isPublic(grant.repository, ANONYMOUS);
+    const isPublic = transfers.isPublic(grant.repository);
     const headers: Record<string, string | number> = {
       "Content-Type": OBJECT_MEDIA_TYPE,
       ETag: etag,

@@ -141,7 +141,7 @@ describe("an SQLite file that cannot be used", () => {
     const folder = await folderFor(t);
     const [opened, refused] = await onSmallDisk(
       folder.path("."),
-      '$CHILD open "$FOLDER/m.db"; mount -o remount,ro "$FOLDER"; $CHILD open "$FOLDER/m.db"',
+      '$CHILD open "$FOLDER/m.db"; mount -o remount,bind,ro "$FOLDER"; $CHILD open "$FOLDER/m.db"',
     );
     assert.equal(opened, "opened");
     const { code, message } = refused as { code: string; message: string };

@@ -84,6 +84,28 @@ test("two processes that count in one object by compare-and-swap lose no update"
   await store.close();
 });
 
+test("of two processes that create an object at once exactly one does, and it has that one's bytes", async (t) => {
+  const root = await temporaryFolder(t);
+  const COUNT = 100;
+  const letters = ["a", "b"];
+  const children = letters.map((letter) => new Child(t, "create-many", root, letter, String(COUNT)));
+  for (const child of children) assert.equal((await child.lines.next()).value, "begun");
+  for (const child of children) child.go();
+  const created = await Promise.all(
+    children.map(({ lines }) => Array.fromAsync({ [Symbol.asyncIterator]: () => lines })),
+  );
+  for (const child of children) await child.end();
+
+  assert.deepEqual(created.flat().sort(), Array.from({ length: COUNT }, (_, n) => `contested/${n}`).sort());
+  const store = new FsStore(root);
+  for (const [index, names] of created.entries()) {
+    const whole = Buffer.alloc(100_000, letters[index]);
+    for (const name of names) assert.ok((await getBytes(store, parseKey(name))).equals(whole), name);
+  }
+  assert.deepEqual(await temporaryFiles(root), []);
+  await store.close();
+});
+
 test("a process that is killed while it replaces objects holds nobody up", async (t) => {
   const root = await temporaryFolder(t);
   const store = new FsStore(root);
