@@ -170,7 +170,7 @@ interface Parts {
   readonly mac: string;
 }
 
-/** The last few thousand tokens, in two halves: when the younger one is full, the older one is forgotten. */
+/** The last thousand tokens or two, in two halves: when the younger one is full, the older one is forgotten. */
 class IssuedTokens {
   #younger = new Map<string, Issued>();
   #older = new Map<string, Issued>();
@@ -193,7 +193,7 @@ class IssuedTokens {
 }
 
 /** Several hundred bytes each. */
-const MAX_ISSUED = 8192;
+const MAX_ISSUED = 2048;
 
 /** Enough for the batches of a busy second or two; starting anew costs one derivation for each that is still in use. */
 const MAX_RECENT = 256;
