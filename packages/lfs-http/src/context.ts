@@ -34,3 +34,10 @@ export function repositoryOf(params: { readonly repository: string }): Repositor
   if (name === undefined) throw new LfsError("not-found", "the URL does not name a repository");
   return name;
 }
+
+/** A part of the path by its name in the route's pattern: they are always text, so no schema has to say it. */
+export function pathPart(params: unknown, name: string): string {
+  const value: unknown = typeof params === "object" && params !== null ? Reflect.get(params, name) : undefined;
+  if (typeof value !== "string") throw new Error(`the route has no part called ${name}`);
+  return value;
+}

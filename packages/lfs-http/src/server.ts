@@ -153,7 +153,16 @@ export class LfsServer {
       routerOptions: { maxParamLength: limits.headerBytes },
       return503OnClosing: false,
       forceCloseConnections: "idle",
-      ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
+      // The schemas are our own and do not change: to check them too takes longer at the start than to compile them.
+      ajv: {
+        customOptions: {
+          coerceTypes: false,
+          removeAdditional: false,
+          useDefaults: false,
+          verbose: true,
+          validateSchema: false,
+        },
+      },
       schemaErrorFormatter: (errors, part) => new Error(validationMessage(errors, part)),
       clientErrorHandler: (error, socket) => {
         const exchange = this.#connections.exchangeOn(socket);

@@ -7,8 +7,7 @@ import {
 } from "@holdall/lfs-protocol";
 import type { BatchEntry } from "@holdall/lfs-service";
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
-import { Type } from "typebox";
-import { principalOf, repositoryOf, type RouteContext } from "../context.ts";
+import { pathPart, principalOf, repositoryOf, type RouteContext } from "../context.ts";
 import { repositoryUrl, route } from "../urls.ts";
 
 /** Pinned, because clients otherwise guess a type from the bytes. */
@@ -19,9 +18,9 @@ export const batchRoute: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
   app.route({
     method: "POST",
     url: route("objects/batch"),
-    schema: { params: Type.Object({ repository: Type.String() }), body: BatchRequest },
+    schema: { body: BatchRequest },
     handler: async (request, reply) => {
-      const repository = repositoryOf(request.params);
+      const repository = repositoryOf({ repository: pathPart(request.params, "repository") });
       const principal = await principalOf(context, request.exchange);
       const outcome = await context.service.batches.batch(principal, repository, request.body);
       const base = `${repositoryUrl(context.publicUrl, request, repository)}/objects/`;

@@ -12,21 +12,19 @@ import {
 import { LfsError, type LockFilter } from "@holdall/lfs-service";
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyReply } from "fastify";
-import { Type } from "typebox";
-import { principalOf, repositoryOf, type RouteContext } from "../context.ts";
+import { pathPart, principalOf, repositoryOf, type RouteContext } from "../context.ts";
 import { route } from "../urls.ts";
 
 /** The locking API (git-lfs: docs/api/locking.md). The ref in requests is for authorisation by branch, which we have not. */
 export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, context, done) => {
   const { locks } = context.service;
-  const params = Type.Object({ repository: Type.String() });
 
   app.route({
     method: "POST",
     url: route("locks"),
-    schema: { params, body: CreateLockRequest },
+    schema: { body: CreateLockRequest },
     handler: async (request, reply) => {
-      const repository = repositoryOf(request.params);
+      const repository = repositoryOf({ repository: pathPart(request.params, "repository") });
       const principal = await principalOf(context, request.exchange);
       const lock = await locks.create(principal, repository, request.body.path, { requestId: request.exchange.id });
       return await send(reply.code(201), { lock: wire(lock) } satisfies LockResponse);
@@ -36,9 +34,9 @@ export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
   app.route({
     method: "GET",
     url: route("locks"),
-    schema: { params, querystring: ListLocksQuery },
+    schema: { querystring: ListLocksQuery },
     handler: async (request, reply) => {
-      const repository = repositoryOf(request.params);
+      const repository = repositoryOf({ repository: pathPart(request.params, "repository") });
       const principal = await principalOf(context, request.exchange);
       const page = await locks.list(principal, repository, filterOf(request.query));
       const response: ListLocksResponse = { locks: page.locks.map(wire), ...nextCursor(page) };
@@ -49,9 +47,9 @@ export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
   app.route({
     method: "POST",
     url: route("locks/verify"),
-    schema: { params, body: VerifyLocksRequest },
+    schema: { body: VerifyLocksRequest },
     handler: async (request, reply) => {
-      const repository = repositoryOf(request.params);
+      const repository = repositoryOf({ repository: pathPart(request.params, "repository") });
       const principal = await principalOf(context, request.exchange);
       const { cursor, limit } = request.body;
       const filter = { ...(cursor ? { cursor } : {}), ...(limit ? { limit } : {}) };
@@ -68,12 +66,12 @@ export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
   app.route({
     method: "POST",
     url: route("locks/:id/unlock"),
-    schema: { params: Type.Object({ repository: Type.String(), id: Type.String() }), body: UnlockRequest },
+    schema: { body: UnlockRequest },
     handler: async (request, reply) => {
-      const repository = repositoryOf(request.params);
+      const repository = repositoryOf({ repository: pathPart(request.params, "repository") });
       const principal = await principalOf(context, request.exchange);
       const o = { force: request.body.force === true, requestId: request.exchange.id };
-      const lock = await locks.unlock(principal, repository, request.params.id, o);
+      const lock = await locks.unlock(principal, repository, pathPart(request.params, "id"), o);
       return await send(reply, { lock: wire(lock) } satisfies LockResponse);
     },
   });

@@ -1,8 +1,7 @@
 import { LFS_MEDIA_TYPE, parseOid, VerifyRequest } from "@holdall/lfs-protocol";
 import { LfsError } from "@holdall/lfs-service";
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
-import { Type } from "typebox";
-import { principalOf, repositoryOf, type RouteContext } from "../context.ts";
+import { pathPart, principalOf, repositoryOf, type RouteContext } from "../context.ts";
 import { route } from "../urls.ts";
 
 /** `POST objects/verify` (git-lfs: docs/api/basic-transfers.md, "Verification"). */
@@ -10,10 +9,10 @@ export const verifyRoute: FastifyPluginCallbackTypebox<RouteContext> = (app, con
   app.route({
     method: "POST",
     url: route("objects/verify"),
-    schema: { params: Type.Object({ repository: Type.String() }), body: VerifyRequest },
+    schema: { body: VerifyRequest },
     config: { never422: true },
     handler: async (request, reply) => {
-      const repository = repositoryOf(request.params);
+      const repository = repositoryOf({ repository: pathPart(request.params, "repository") });
       const principal = await principalOf(context, request.exchange);
       const oid = parseOid(request.body.oid);
       if (oid === undefined) throw new LfsError("invalid", "the oid is not 64 lower-case hexadecimal digits");
