@@ -124,7 +124,7 @@ test("what may be imported is the manifest's, and nothing by a path to another p
     [file, "../../package.json", true],
     [file, "../../../metadata/src/index.ts", false],
     [file, "../../../../test/support/require.ts", false],
-    [file, "/work/a.ts", false],
+    [file, "/elsewhere/a.ts", false],
     [test, "../../../../test/support/require.ts", true],
     [test, "../../../metadata/src/index.ts", false],
     [test, "@holdall/object-store", false],

@@ -61,6 +61,19 @@ test("a file that was replaced or removed behind our back is not given out after
   assert.equal(isOpen(removed.fd), false);
 });
 
+test("a file that was cut where it is, behind our back, is not given out of memory after a second", () => {
+  let now = 0;
+  const files = new OpenFiles(() => now);
+  keep(files).release();
+  const again = files.find(path);
+  again?.keepBytes(Buffer.from("first"));
+  again?.release();
+  truncateSync(path, 2);
+  now += 1001;
+  assert.equal(files.find(path), undefined);
+  files.close();
+});
+
 test("a file that is forgotten stays open for whoever reads it, and no longer", () => {
   const files = new OpenFiles();
   const file = keep(files);

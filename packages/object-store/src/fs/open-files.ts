@@ -38,7 +38,7 @@ interface Entry {
 /**
  * Small files that were read a moment ago, kept open for the next reader: many clients fetch the same objects at the same
  * time, and opening a file costs as much as reading it. What is read again is kept in memory, up to a limit. A file that
- * was removed or replaced more than a second ago is not given out.
+ * was removed, replaced or damaged more than a second ago is not given out.
  */
 export class OpenFiles {
   /** Least recently used first. */
@@ -58,12 +58,13 @@ export class OpenFiles {
     if (entry === undefined) return undefined;
     this.#entries.delete(path);
     if (this.#now() - entry.lookedAt > TRUST) {
-      entry.stats = fstatSync(entry.fd);
-      entry.lookedAt = this.#now();
-      if (entry.stats.nlink === 0) {
+      const stats = fstatSync(entry.fd);
+      if (stats.nlink === 0 || stats.size !== entry.stats.size || stats.mtimeMs !== entry.stats.mtimeMs) {
         this.#drop(entry);
         return undefined;
       }
+      entry.stats = stats;
+      entry.lookedAt = this.#now();
     }
     this.#entries.set(path, entry);
     return this.#use(entry, true);
