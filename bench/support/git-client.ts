@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { seededBytes } from "../../test/support/content.ts";
 import { makeGitHome } from "../../test/support/git-home.ts";
@@ -47,7 +47,8 @@ export class GitClient {
   /** `git lfs fetch` into an empty cache. @returns objects a second. @throws Error unless everything came */
   async fetch(lfsUrl: string, transfers: number): Promise<Sample> {
     const cache = join(this.#folder, ".git", "lfs", "objects");
-    await rm(cache, { recursive: true });
+    await using removed = this.#stage.part();
+    await rename(cache, join(await removed.folder("cache"), "objects"));
     const sample = await this.#timed([...settings(lfsUrl, transfers), "lfs", "fetch", "origin", "main"]);
     const entries = await readdir(cache, { recursive: true, withFileTypes: true });
     const came = entries.filter((entry) => entry.isFile()).length;

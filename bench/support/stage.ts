@@ -31,8 +31,16 @@ export class Stage implements AsyncDisposable {
   readonly #leftOut = new Map<string, string>();
   readonly #over = new AbortController();
   readonly #resources = new AsyncDisposableStack();
+  /** What removes the folders, and what those of the parts. */
+  readonly #folders: AsyncDisposableStack;
+  readonly #partFolders: AsyncDisposableStack | undefined;
 
-  constructor(o: { programs: Programs; quick: boolean; say: (text: string) => void }) {
+  constructor(
+    o: { programs: Programs; quick: boolean; say: (text: string) => void },
+    { folders, keepsFiles = false }: { folders?: AsyncDisposableStack | undefined; keepsFiles?: boolean } = {},
+  ) {
+    this.#folders = folders ?? this.#resources;
+    this.#partFolders = keepsFiles ? this.#folders : undefined;
     this.programs = o.programs;
     this.quick = o.quick;
     this.rounds = o.quick ? 2 : 5;
@@ -44,10 +52,15 @@ export class Stage implements AsyncDisposable {
     return this.quick ? 2 : 5;
   }
 
-  /** A stage for a part of the load, whose files and servers go sooner; with this one at the latest. */
-  part(): Stage {
+  /**
+   * A stage for a part of the load, whose files and servers go sooner; with this one at the latest.
+   * @param o.keepsFiles leaves the files of its own parts where they are until it ends itself. For parts that make
+   *   thousands of files and follow one another: file systems such as ext4 make files several times more slowly for a
+   *   while after many were removed
+   */
+  part(o: { keepsFiles?: boolean } = {}): Stage {
     this.throwIfOver();
-    return this.#resources.use(new Stage(this));
+    return this.#resources.use(new Stage(this, { folders: this.#partFolders, ...o }));
   }
 
   /** To be called before anything is begun that has to be ended. @throws Error when the load was stopped */
@@ -71,7 +84,7 @@ export class Stage implements AsyncDisposable {
   /** A new empty folder among the system's temporary files. */
   async folder(name: string): Promise<string> {
     this.throwIfOver();
-    return this.#resources.use(await TemporaryFolder.create(`bench-${name}`)).path;
+    return this.#folders.use(await TemporaryFolder.create(`bench-${name}`)).path;
   }
 
   /** Does this in the end, last in, first out. */
