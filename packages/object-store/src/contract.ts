@@ -1,7 +1,10 @@
 import { describe, test, type TestContext } from "node:test";
 import { conditionTests } from "./contract/conditions.ts";
+import { copyingTests } from "./contract/copying.ts";
 import type { ContractTest } from "./contract/contract-test.ts";
 import { listingTests } from "./contract/listing.ts";
+import { multipartTests } from "./contract/multipart.ts";
+import { presigningTests } from "./contract/presigning.ts";
 import { readingTests } from "./contract/reading.ts";
 import { resourceTests } from "./contract/resources.ts";
 import { signalTests } from "./contract/signals.ts";
@@ -28,6 +31,9 @@ const TESTS: readonly ContractTest[] = [
   ...writingTests,
   ...conditionTests,
   ...listingTests,
+  ...copyingTests,
+  ...presigningTests,
+  ...multipartTests,
   ...signalTests,
   ...resourceTests,
 ];

@@ -30,7 +30,7 @@ export interface ObjectStore {
    * @throws StorageError `conflict` when `ifAbsent` or `ifMatch` decides against it; `invalid` when the body is shorter
    *   or longer than `size`; `corrupt` when its digest is not `sha256`; `full` when there is no room
    */
-  put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectStat>;
+  put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectVersion>;
 
   /**
    * Deleting what is absent succeeds.
@@ -44,6 +44,23 @@ export interface ObjectStore {
    * @param prefix any text, not necessarily whole segments; the empty string lists everything
    */
   list(prefix: string, o?: ListOptions): AsyncIterable<ObjectStat>;
+
+  /**
+   * Copies an object within the store, without its bytes coming here. The copy is published as a put is: all or nothing.
+   * @throws StorageError `not-found` when there is no object `from`; `conflict` when it is another version than
+   *   `fromEtag`, or `ifAbsent` finds an object `to`
+   */
+  copy(from: ObjectKey, to: ObjectKey, o?: CopyOptions): Promise<ObjectVersion>;
+
+  /**
+   * A request that whoever holds it may send to the store directly, without credentials of their own, until it expires.
+   * Nothing is asked of the store, so an object that is absent, or a caller that may not read it, comes out only when it
+   * is sent.
+   */
+  presign(key: ObjectKey, o: PresignOptions): Promise<SignedRequest>;
+
+  /** Uploads in parts; undefined without that capability. */
+  readonly multipart: MultipartUploads | undefined;
 
   /**
    * Removes what puts that can no longer end have left behind (temporary files, unfinished uploads), and only that; to
@@ -60,10 +77,24 @@ export interface ObjectStore {
 export interface Capabilities {
   /** `put` with `ifAbsent`: of any number at once exactly one succeeds. Without it, creators may overwrite each other. */
   readonly putIfAbsent: boolean;
-  /** `put` and `delete` with `ifMatch`. Without it, the store cannot hold anything that several writers change. */
+  /** `put` with `ifMatch`. Without it, the store cannot hold anything that several writers change. */
   readonly compareAndSwap: boolean;
+  /** `delete` with `ifMatch`. */
+  readonly deleteIfMatch: boolean;
   /** `put` with `sha256`. Any store gets it from the `verify` layer. */
   readonly checkSha256: boolean;
+  /** `copy`. */
+  readonly copy: boolean;
+  /** `presign` of a GET. */
+  readonly presignGet: boolean;
+  /** `presign` of a PUT. */
+  readonly presignPut: boolean;
+  /** A presigned PUT with `sha256` takes only those bytes. Without it, whatever comes has to be read again and checked. */
+  readonly presignSha256: boolean;
+  /** `multipart` is there. */
+  readonly multipart: boolean;
+  /** `multipart.presignPart`: parts may go to the store directly. */
+  readonly presignPart: boolean;
 }
 
 export interface CallOptions {
@@ -108,6 +139,13 @@ export interface PutOptions extends CallOptions {
   readonly handOver?: boolean;
 }
 
+export interface CopyOptions extends CallOptions {
+  /** Only this version of the source; `etag` as {@link ObjectStat} gave it. */
+  readonly fromEtag?: string;
+  /** Create only: never replace what is there. */
+  readonly ifAbsent?: boolean;
+}
+
 export interface DeleteOptions extends CallOptions {
   readonly ifMatch?: string;
 }
@@ -117,12 +155,16 @@ export interface ListOptions extends CallOptions {
   readonly after?: string;
 }
 
-export interface ObjectStat {
+/** One version of an object. */
+export interface ObjectVersion {
   readonly key: ObjectKey;
   /** Bytes. */
   readonly size: number;
-  /** Opaque. Changes whenever the bytes under the key are replaced. */
+  /** Opaque. Changes whenever the bytes under the key are replaced by others. */
   readonly etag: string;
+}
+
+export interface ObjectStat extends ObjectVersion {
   readonly modifiedAt: Date;
 }
 
@@ -130,4 +172,102 @@ export interface StoredObject extends ObjectStat {
   /** The bytes that the body will deliver; without a range the whole object. `size` stays the object's. */
   readonly range: { readonly start: number; readonly length: number };
   readonly body: AsyncIterable<Uint8Array>;
+}
+
+export type PresignOptions = PresignGet | PresignPut;
+
+interface PresignedFor extends CallOptions {
+  /** How long the request may be begun, in seconds: 1 to 7 days. */
+  readonly expiresIn: number;
+}
+
+export interface PresignGet extends PresignedFor {
+  readonly method: "GET";
+  /** What the store is to answer as `Content-Disposition` (RFC 6266). */
+  readonly disposition?: string;
+}
+
+export interface PresignPut extends PresignedFor {
+  readonly method: "PUT";
+  /** The exact length of the body in bytes; `invalid` when one PUT cannot carry it. */
+  readonly size: number;
+  /** As in {@link PutOptions}: the store then takes no other bytes. Needs the capability `presignSha256`. */
+  readonly sha256?: string;
+}
+
+export interface SignedRequest {
+  readonly method: "GET" | "PUT";
+  /** Absolute. A secret: it carries the signature. */
+  readonly url: string;
+  /** To be sent exactly as they are, or the store refuses the request. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly expiresAt: Date;
+}
+
+/**
+ * An object in parts, which may come at once, in any order, again, and by way of several processes. Nothing is visible
+ * before `complete`, and all of it then. Whoever creates an upload completes or aborts it; what is left after a day is
+ * swept. All methods throw `not-found` for an upload that is not, or no longer, there, where the store can tell.
+ */
+export interface MultipartUploads {
+  readonly limits: MultipartLimits;
+
+  /** @returns the name of the upload, which means something only together with the key */
+  create(key: ObjectKey, o?: CallOptions & { readonly contentType?: string }): Promise<string>;
+
+  /**
+   * Stores one part, in the place of one that was there under the number before. Durable when the promise resolves. The
+   * body is treated as in `put`.
+   * @param number from 1
+   * @throws StorageError `invalid` when the body is shorter or longer than `size`
+   */
+  putPart(
+    key: ObjectKey,
+    upload: string,
+    number: number,
+    body: AsyncIterable<Uint8Array>,
+    o: CallOptions & { readonly size: number },
+  ): Promise<UploadedPart>;
+
+  /** A request that puts one part directly. Needs the capability `presignPart`. The body may be sent with Content-MD5. */
+  presignPart(
+    key: ObjectKey,
+    upload: string,
+    number: number,
+    o: CallOptions & { readonly size: number; readonly expiresIn: number },
+  ): Promise<SignedRequest>;
+
+  /** The parts that are there, by number. */
+  parts(key: ObjectKey, upload: string, o?: CallOptions): AsyncIterable<UploadedPart>;
+
+  /**
+   * Publishes the object: the parts in the order given, which is that of their numbers, each as `putPart` or `parts`
+   * named it. Completing again what was completed may throw `not-found`.
+   * @throws StorageError `invalid` when a part is missing, has changed, or is too small; `conflict` as in `put`
+   */
+  complete(
+    key: ObjectKey,
+    upload: string,
+    parts: readonly UploadedPart[],
+    o?: CallOptions & { readonly ifAbsent?: boolean },
+  ): Promise<ObjectVersion>;
+
+  /** Gives the upload up, and its parts. Aborting what is absent succeeds. */
+  abort(key: ObjectKey, upload: string, o?: CallOptions): Promise<void>;
+}
+
+export interface MultipartLimits {
+  /** The smallest part that is not the last, in bytes. */
+  readonly minPartSize: number;
+  /** Bytes. */
+  readonly maxPartSize: number;
+  readonly maxParts: number;
+}
+
+export interface UploadedPart {
+  readonly number: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Opaque. */
+  readonly etag: string;
 }

@@ -155,7 +155,7 @@ export const conditionTests: readonly ContractTest[] = [
   },
   {
     title: "delete with ifMatch removes this version only",
-    needs: "compareAndSwap",
+    needs: "deleteIfMatch",
     run: async (store) => {
       await assert.rejects(store.delete(key, { ifMatch: "never" }), withCode("conflict"));
       const first = await putBytes(store, key, bytesOf(1, 10));

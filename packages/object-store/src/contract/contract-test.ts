@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { TestContext } from "node:test";
 import { StorageError, type StorageErrorCode } from "../errors.ts";
 import { parseKey, type ObjectKey } from "../key.ts";
-import type { Capabilities, ObjectStat, ObjectStore, PutOptions, StoredObject } from "../port.ts";
+import type { Capabilities, ObjectStore, ObjectVersion, PutOptions, StoredObject } from "../port.ts";
 
 /** One promise of the port. */
 export interface ContractTest {
@@ -91,7 +91,7 @@ export async function putBytes(
   at: ObjectKey,
   bytes: Uint8Array,
   o: Partial<PutOptions> = {},
-): Promise<ObjectStat> {
+): Promise<ObjectVersion> {
   return await store.put(at, bodyOf(bytes), { size: bytes.length, ...o });
 }
 
@@ -120,12 +120,19 @@ export function assertBytes(actual: Uint8Array, expected: Uint8Array): void {
   assert.ok(Buffer.compare(actual, expected) === 0, "the bytes differ");
 }
 
-export function assertSameStat(actual: ObjectStat | undefined, expected: ObjectStat): void {
+/** The same version; and the same time, where `expected` has one. */
+export function assertSameStat(actual: ObjectVersion | undefined, expected: ObjectVersion): void {
   assert.deepEqual(actual === undefined ? undefined : plain(actual), plain(expected));
+  const [at, expectedAt] = [modifiedAt(actual), modifiedAt(expected)];
+  if (at !== undefined && expectedAt !== undefined) assert.deepEqual(at, expectedAt);
 }
 
-function plain({ key, size, etag, modifiedAt }: ObjectStat): ObjectStat {
-  return { key, size, etag, modifiedAt };
+function plain({ key, size, etag }: ObjectVersion): ObjectVersion {
+  return { key, size, etag };
+}
+
+function modifiedAt(version: ObjectVersion | undefined): unknown {
+  return version !== undefined && "modifiedAt" in version ? version.modifiedAt : undefined;
 }
 
 /** Nothing is under the key, whichever way one looks. */

@@ -190,9 +190,10 @@ test("a version is later than the one that it replaces, even if the clock was se
   await utimes(join(root, key), future, future);
   for (let i = 0; i < 3; i++) {
     const old = await store.stat(key);
-    const stat = await putBytes(store, key, bytesOf(i, 10), i === 1 ? { ifMatch: old?.etag ?? "" } : {});
-    assert.ok(old !== undefined && stat.modifiedAt > old.modifiedAt, `${i}`);
-    assertSameStat(await store.stat(key), stat);
+    const version = await putBytes(store, key, bytesOf(i, 10), i === 1 ? { ifMatch: old?.etag ?? "" } : {});
+    const stat = await store.stat(key);
+    assertSameStat(stat, version);
+    assert.ok(old !== undefined && stat !== undefined && stat.modifiedAt > old.modifiedAt, `${i}`);
   }
   await store.close();
 });

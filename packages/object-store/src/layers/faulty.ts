@@ -6,6 +6,7 @@ import type {
   ListOptions,
   ObjectStat,
   ObjectStore,
+  ObjectVersion,
   PutOptions,
   StoredObject,
 } from "../port.ts";
@@ -51,7 +52,7 @@ export class FaultyLayer extends Layer {
     });
   }
 
-  override put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectStat> {
+  override put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectVersion> {
     return this.#strike("put", key, (fault) =>
       this.inner.put(key, fault?.moment.at === "body" ? broken(body, fault.moment.bytes, fault.error) : body, o),
     );

@@ -2,12 +2,17 @@ import type { ObjectKey } from "../key.ts";
 import type {
   CallOptions,
   Capabilities,
+  CopyOptions,
   DeleteOptions,
   GetOptions,
   ListOptions,
+  MultipartUploads,
   ObjectStat,
   ObjectStore,
+  ObjectVersion,
+  PresignOptions,
   PutOptions,
+  SignedRequest,
   StoredObject,
 } from "../port.ts";
 
@@ -31,7 +36,7 @@ export class Layer implements ObjectStore {
     return this.inner.get(key, o);
   }
 
-  put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectStat> {
+  put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectVersion> {
     return this.inner.put(key, body, o);
   }
 
@@ -41,6 +46,18 @@ export class Layer implements ObjectStore {
 
   list(prefix: string, o?: ListOptions): AsyncIterable<ObjectStat> {
     return this.inner.list(prefix, o);
+  }
+
+  copy(from: ObjectKey, to: ObjectKey, o?: CopyOptions): Promise<ObjectVersion> {
+    return this.inner.copy(from, to, o);
+  }
+
+  presign(key: ObjectKey, o: PresignOptions): Promise<SignedRequest> {
+    return this.inner.presign(key, o);
+  }
+
+  get multipart(): MultipartUploads | undefined {
+    return this.inner.multipart;
   }
 
   sweep(): Promise<number> {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { StorageError } from "../errors.ts";
 import type { ObjectKey } from "../key.ts";
-import type { Capabilities, ObjectStat, PutOptions } from "../port.ts";
+import type { Capabilities, ObjectVersion, PutOptions } from "../port.ts";
 import { Layer } from "./layer.ts";
 
 /**
@@ -13,7 +13,7 @@ export class VerifyLayer extends Layer {
     return { ...this.inner.capabilities, checkSha256: true };
   }
 
-  override put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectStat> {
+  override put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectVersion> {
     const { sha256, ...rest } = o;
     if (sha256 === undefined) return this.inner.put(key, body, o);
     return this.inner.put(key, new VerifiedBody(body, sha256, o.size), rest);

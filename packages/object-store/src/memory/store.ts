@@ -5,11 +5,13 @@ import type { ObjectKey } from "../key.ts";
 import type {
   CallOptions,
   Capabilities,
+  CopyOptions,
   DeleteOptions,
   GetOptions,
   ListOptions,
   ObjectStat,
   ObjectStore,
+  ObjectVersion,
   PutOptions,
   StoredObject,
 } from "../port.ts";
@@ -21,7 +23,19 @@ interface Entry extends ObjectStat {
 
 /** Objects in memory, gone with the process: for tests and for trying things out. */
 export class MemoryStore implements ObjectStore {
-  readonly capabilities: Capabilities = { putIfAbsent: true, compareAndSwap: true, checkSha256: false };
+  readonly capabilities: Capabilities = {
+    putIfAbsent: true,
+    compareAndSwap: true,
+    deleteIfMatch: true,
+    checkSha256: false,
+    copy: true,
+    presignGet: false,
+    presignPut: false,
+    presignSha256: false,
+    multipart: false,
+    presignPart: false,
+  };
+  readonly multipart = undefined;
   readonly #entries = new Map<ObjectKey, Entry>();
   #version = 0;
 
@@ -46,7 +60,7 @@ export class MemoryStore implements ObjectStore {
     };
   }
 
-  async put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectStat> {
+  async put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectVersion> {
     const intake = new Intake(body, o);
     try {
       if (o.sha256 !== undefined) {
@@ -54,12 +68,8 @@ export class MemoryStore implements ObjectStore {
       }
       const chunks: Uint8Array[] = [];
       for await (const chunk of intake) chunks.push(chunk);
-      const bytes = Buffer.concat(chunks);
       this.#check(key, o);
-      this.#version += 1;
-      const entry = { key, size: bytes.length, etag: String(this.#version), modifiedAt: new Date(), bytes };
-      this.#entries.set(key, entry);
-      return entry;
+      return this.#publish(key, Buffer.concat(chunks));
     } finally {
       await intake.return();
     }
@@ -80,12 +90,32 @@ export class MemoryStore implements ObjectStore {
     }
   }
 
+  async copy(from: ObjectKey, to: ObjectKey, o: CopyOptions = {}): Promise<ObjectVersion> {
+    o.signal?.throwIfAborted();
+    const entry = this.#entries.get(from);
+    if (entry === undefined) throw new StorageError("not-found", `there is no object ${from}`);
+    this.#check(from, o.fromEtag === undefined ? {} : { ifMatch: o.fromEtag });
+    this.#check(to, o.ifAbsent === undefined ? {} : { ifAbsent: o.ifAbsent });
+    return this.#publish(to, entry.bytes);
+  }
+
+  async presign(): Promise<never> {
+    throw new StorageError("unsupported", "no request from elsewhere reaches the memory of this process");
+  }
+
   async sweep(): Promise<number> {
     return 0;
   }
 
   async close(): Promise<void> {
     this.#entries.clear();
+  }
+
+  #publish(key: ObjectKey, bytes: Buffer): ObjectVersion {
+    this.#version += 1;
+    const entry = { key, size: bytes.length, etag: String(this.#version), modifiedAt: new Date(), bytes };
+    this.#entries.set(key, entry);
+    return entry;
   }
 
   #check(key: ObjectKey, o: { ifAbsent?: boolean; ifMatch?: string }): void {
