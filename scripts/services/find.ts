@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { exclusively } from "./exclusive.ts";
-import { buildProgram, InstallError, installPackage } from "./install.ts";
+import { buildProgram, InstallError, installPackage, programsBelow } from "./install.ts";
 import { isExecutable, runProgram, whichProgram } from "./program.ts";
 import { type Service, type ServiceName, services } from "./table.ts";
 
@@ -98,7 +98,9 @@ async function locate(name: ServiceName): Promise<FoundService | undefined> {
     const found = path === undefined ? undefined : await inspect(service, path);
     if (found !== undefined) return found;
   }
-  return source.kind === "built" ? inspect(service, join(buildFolder(name, source.version), program)) : undefined;
+  return source.kind === "built"
+    ? inspect(service, join(buildFolder(name, source.version), programsBelow(source), program))
+    : undefined;
 }
 
 /** Asks the program for its version; undefined when it is not that program. */

@@ -51,18 +51,27 @@ async function rootPrefix(): Promise<readonly string[] | undefined> {
   return code === 0 ? [sudo, "-n", "env", "DEBIAN_FRONTEND=noninteractive"] : undefined;
 }
 
-/** How each tool builds a program into a folder, and where below it the program then is. */
+/** How each tool builds a program into a folder, which part of that is kept, and where in it the programs are. */
 const BUILD = {
   go: {
     title: "Go (https://go.dev/dl)",
     args: ({ package: name, version }) => ["install", "-trimpath", `${name}@${version}`],
     env: (folder) => ({ GOBIN: folder }),
+    kept: ".",
     programs: ".",
   },
   cargo: {
     title: "Rust (https://rustup.rs)",
     args: ({ package: name, version }) => ["install", "--quiet", "--version", version, name],
     env: (folder) => ({ CARGO_INSTALL_ROOT: folder }),
+    kept: "bin",
+    programs: ".",
+  },
+  npm: {
+    title: "npm (https://nodejs.org)",
+    args: ({ package: name, version }) => ["install", "--global", "--no-audit", "--no-fund", `${name}@${version}`],
+    env: (folder) => ({ npm_config_prefix: folder }),
+    kept: ".",
     programs: "bin",
   },
 } as const satisfies Record<
@@ -71,13 +80,19 @@ const BUILD = {
     readonly title: string;
     readonly args: (source: BuiltSource) => readonly string[];
     readonly env: (folder: string) => Readonly<Record<string, string>>;
+    readonly kept: string;
     readonly programs: string;
   }
 >;
 
+/** Where the programs are in the folder that {@link buildProgram} made. */
+export function programsBelow(source: BuiltSource): string {
+  return BUILD[source.with].programs;
+}
+
 /** Builds a program into `folder`, which appears complete or not at all. @throws InstallError */
 export async function buildProgram(source: BuiltSource, folder: string): Promise<void> {
-  const { title, args, env, programs } = BUILD[source.with];
+  const { title, args, env, kept } = BUILD[source.with];
   const what = `${source.package}@${source.version}`;
   const tool = await whichProgram(source.with);
   if (tool === undefined) throw new InstallError(`needs ${title}, to build ${what}`);
@@ -86,7 +101,7 @@ export async function buildProgram(source: BuiltSource, folder: string): Promise
   try {
     const result = await runProgram(tool, args(source), env(building));
     if (result.code !== 0) throw failure(`${source.with} could not build ${what}`, result);
-    await rename(join(building, programs), folder);
+    await rename(join(building, kept), folder);
   } finally {
     await rm(building, { recursive: true, force: true });
   }

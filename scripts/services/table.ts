@@ -8,7 +8,10 @@ export type ServiceName =
   | "wrk"
   | "curl"
   | "lfs-test-server"
-  | "rudolfs";
+  | "rudolfs"
+  | "versitygw"
+  | "fake-gcs-server"
+  | "azurite";
 
 export interface Service {
   /** What needs it, for the table that `scripts/services.ts list` prints. */
@@ -32,8 +35,8 @@ type Source =
 
 export interface BuiltSource {
   readonly kind: "built";
-  readonly with: "go" | "cargo";
-  /** The Go module or the crate. */
+  readonly with: "go" | "cargo" | "npm";
+  /** The Go module, the crate, or the npm package. */
   readonly package: string;
   readonly version: string;
   /** Whether one on PATH, which may have any version, does as well. */
@@ -118,6 +121,39 @@ export const services: Readonly<Record<ServiceName, Service>> = {
     version: { args: ["--version"], pattern: /^rudolfs (\S+)/ },
     source: { kind: "built", with: "cargo", package: "rudolfs", version: "0.3.8", onPath: true },
     automatic: false,
+  },
+  versitygw: {
+    purpose: "an S3 server",
+    program: "versitygw",
+    version: { args: ["--version"], pattern: /^Version\s*:\s*(\S+)/m },
+    source: {
+      kind: "built",
+      with: "go",
+      package: "github.com/versity/versitygw/cmd/versitygw",
+      version: "v1.8.0",
+      onPath: true,
+    },
+    automatic: true,
+  },
+  "fake-gcs-server": {
+    purpose: "a Google Cloud Storage server",
+    program: "fake-gcs-server",
+    version: { args: ["-help"], pattern: /^Usage of (?:\S*\/)?(fake-gcs-server)/m },
+    source: {
+      kind: "built",
+      with: "go",
+      package: "github.com/fsouza/fake-gcs-server",
+      version: "v1.56.1",
+      onPath: true,
+    },
+    automatic: true,
+  },
+  azurite: {
+    purpose: "an Azure Blob Storage server",
+    program: "azurite-blob",
+    version: { args: ["--version"], pattern: /^(\d+\.\d+\.\d+)$/m },
+    source: { kind: "built", with: "npm", package: "azurite", version: "3.36.0", onPath: true },
+    automatic: true,
   },
 };
 

@@ -23,16 +23,20 @@ export type StorageErrorCode =
 export interface StorageErrorOptions extends ErrorOptions {
   /** Whether the same call may succeed later without anyone mending anything. */
   readonly retryable?: boolean;
+  /** Whether the call may have done its work all the same, or may do it yet: no answer came, or none that says. */
+  readonly uncertain?: boolean;
 }
 
 export class StorageError extends Error {
   override readonly name = "StorageError";
   readonly code: StorageErrorCode;
   readonly retryable: boolean;
+  readonly uncertain: boolean;
 
   constructor(code: StorageErrorCode, message: string, options: StorageErrorOptions = {}) {
     super(message, options);
     this.code = code;
     this.retryable = options.retryable ?? (code === "throttled" || code === "unavailable");
+    this.uncertain = options.uncertain ?? false;
   }
 }

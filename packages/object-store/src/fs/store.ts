@@ -139,7 +139,7 @@ export class FsStore implements ObjectStore {
   /** The bytes do come here, for want of a call that copies and syncs, but the caller sees nothing of that. */
   async copy(from: ObjectKey, to: ObjectKey, o: CopyOptions = {}): Promise<ObjectVersion> {
     const { signal, fromEtag, ifAbsent } = o;
-    const { body, size, etag } = await this.get(from, { ...(signal === undefined ? {} : { signal }) });
+    const { body, size, etag } = await this.get(from, signal === undefined ? {} : { signal });
     if (fromEtag !== undefined && etag !== fromEtag) {
       await body[Symbol.asyncIterator]().return?.();
       throw new StorageError("conflict", `${from} is not the version that was to be copied: read it again`);

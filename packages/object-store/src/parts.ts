@@ -1,0 +1,100 @@
+/** How many bytes of a part a store takes at a time, unless the object would then have too many parts. */
+export const PART_SIZE: number = 8 * 1024 * 1024;
+/** How many parts of one body may be on their way. */
+const AT_ONCE = 4;
+/** How many bytes of parts may be on their way, those of all bodies together; each body may always have one. */
+const MEMORY = 128 * 1024 * 1024;
+
+let senders = 0;
+
+/**
+ * The size of the parts for an object of that size.
+ * @param o.most parts that the store allows for one object
+ */
+export function partSizeFor(size: number, { most }: { readonly most: number }): number {
+  const mebibyte = 1024 * 1024;
+  return Math.max(PART_SIZE, Math.ceil(size / most / mebibyte) * mebibyte);
+}
+
+/**
+ * Cuts a body into parts and sends several at once, with bounded memory: at most four of one body, fewer when many
+ * bodies are sent. A failure stops the reading, and is thrown when nothing is on its way any more.
+ * @param send gets the parts numbered from 1. Its signal is aborted when another part, or the body, has failed
+ * @returns what `send` returned, in the order of the parts; nothing for an empty body
+ */
+export async function sendParts<T>(
+  body: AsyncIterable<Uint8Array>,
+  partSize: number,
+  send: (part: Uint8Array, number: number, signal: AbortSignal) => Promise<T>,
+): Promise<T[]> {
+  const results: T[] = [];
+  const underway = new Set<Promise<void>>();
+  const stop = new AbortController();
+  let failure: { readonly error: unknown } | undefined;
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+    stop.abort(error);
+  };
+  const sendOne = async (part: Uint8Array, number: number): Promise<void> => {
+    try {
+      results[number - 1] = await send(part, number, stop.signal);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  senders += 1;
+  try {
+    let number = 0;
+    for await (const part of partsOf(body, partSize)) {
+      if (failure !== undefined) break;
+      number += 1;
+      const sending = sendOne(part, number);
+      underway.add(sending);
+      void sending.finally(() => underway.delete(sending));
+      while (underway.size >= atOnce(partSize)) await Promise.race(underway);
+    }
+  } catch (error) {
+    fail(error);
+  } finally {
+    await Promise.all(underway);
+    senders -= 1;
+  }
+  if (failure !== undefined) throw failure.error;
+  return results;
+}
+
+function atOnce(partSize: number): number {
+  return Math.max(1, Math.min(AT_ONCE, Math.floor(MEMORY / partSize / senders)));
+}
+
+/** The body in pieces of this many bytes, the last one smaller; each has memory of its own. */
+async function* partsOf(body: AsyncIterable<Uint8Array>, partSize: number): AsyncGenerator<Uint8Array> {
+  let chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    let rest = chunk;
+    while (bytes + rest.length >= partSize) {
+      const taken = partSize - bytes;
+      yield joined([...chunks, rest.subarray(0, taken)]);
+      rest = rest.subarray(taken);
+      chunks = [];
+      bytes = 0;
+    }
+    if (rest.length === 0) continue;
+    chunks.push(rest);
+    bytes += rest.length;
+  }
+  if (bytes > 0) yield joined(chunks);
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const [only, ...others] = chunks;
+  return only !== undefined && others.length === 0 ? only : Buffer.concat(chunks);
+}
+
+/** Reads a small body whole. */
+export async function readWhole(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return joined(chunks.length === 0 ? [new Uint8Array(0)] : chunks);
+}
