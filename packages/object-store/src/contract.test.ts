@@ -6,6 +6,7 @@ import { objectStoreContract, type Deviation } from "./contract.ts";
 import { FsStore } from "./fs/store.ts";
 import { FaultyLayer } from "./layers/faulty.ts";
 import { PrefixLayer } from "./layers/prefix.ts";
+import { RetryLayer } from "./layers/retry.ts";
 import { VerifyLayer } from "./layers/verify.ts";
 import { MemoryStore } from "./memory/store.ts";
 import type { ObjectStore } from "./port.ts";
@@ -35,6 +36,11 @@ for (const { name, create, deviations } of adapters) {
   objectStoreContract({
     name: `verify over ${name}`,
     create: async (t) => new VerifyLayer(await create(t)),
+    deviations,
+  });
+  objectStoreContract({
+    name: `retry over ${name}`,
+    create: async (t) => new RetryLayer(await create(t)),
     deviations,
   });
   objectStoreContract({

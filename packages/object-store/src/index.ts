@@ -6,6 +6,7 @@ export { ProcessLock } from "./fs/process-lock.ts";
 export { isKey, MAX_KEY_BYTES, parseKey, type ObjectKey } from "./key.ts";
 export { FaultyLayer, type Fault, type FaultPlan } from "./layers/faulty.ts";
 export { PrefixLayer } from "./layers/prefix.ts";
+export { RetryLayer, type RetryOptions } from "./layers/retry.ts";
 export { VerifyLayer } from "./layers/verify.ts";
 export { MemoryStore } from "./memory/store.ts";
 export type * from "./port.ts";
