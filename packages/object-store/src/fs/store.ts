@@ -18,17 +18,18 @@ import type {
 } from "../port.ts";
 import { resolveRange } from "../range.ts";
 import { ahead } from "./ahead.ts";
-import { close, closeSync, fstatSync, open, openSync, unlink } from "./calls.ts";
+import { closeSync, fstatSync, open, openSync, unlink } from "./calls.ts";
 import { fsError, isErrno } from "./errors.ts";
 import { FileStat, OpenFile } from "./file-stat.ts";
 import { Folders } from "./folders.ts";
+import { FsUploads } from "./multipart.ts";
 import { alreadyThere, Names, statFile } from "./names.ts";
 import { FileBody, PieceBody, pieceOf, READ_SIZE, readPiece, readPieceSync } from "./read-body.ts";
 import { QUICK_READ, ReadPace } from "./read-pace.ts";
 import { OpenFiles, type OpenFile as KeptFile } from "./open-files.ts";
 import { Temporaries } from "./temporaries.ts";
 import { walk } from "./walk.ts";
-import { writeBody } from "./write-body.ts";
+import { writeAndClose } from "./write-body.ts";
 
 /** Holdall's own folder under the root; no key starts with it. */
 const PRIVATE_FOLDER = ".holdall";
@@ -59,10 +60,10 @@ export class FsStore implements ObjectStore {
     presignGet: false,
     presignPut: false,
     presignSha256: false,
-    multipart: false,
+    multipart: true,
     presignPart: false,
   };
-  readonly multipart = undefined;
+  readonly multipart: FsUploads;
   readonly #root: string;
   readonly #temporaries: Temporaries;
   readonly #folders: Folders;
@@ -77,6 +78,12 @@ export class FsStore implements ObjectStore {
     this.#folders = new Folders(this.#root);
     this.#temporaries = new Temporaries(join(own, "tmp"), join(own, "sweep.lock"), this.#folders);
     this.#names = new Names(own, this.#folders);
+    this.multipart = new FsUploads({
+      folder: join(own, "uploads"),
+      temporaries: this.#temporaries,
+      folders: this.#folders,
+      put: (key, body, o) => this.put(key, body, o),
+    });
   }
 
   async stat(key: ObjectKey, o: CallOptions = {}): Promise<ObjectStat | undefined> {
@@ -176,7 +183,7 @@ export class FsStore implements ObjectStore {
 
   async sweep(): Promise<number> {
     try {
-      return await this.#temporaries.sweep();
+      return (await this.#temporaries.sweep()) + (await this.multipart.sweep());
     } catch (error) {
       throw fsError(error, "removing orphaned temporary files");
     }
@@ -266,19 +273,6 @@ export class FsStore implements ObjectStore {
       await removeTemporary(temporary);
     }
   }
-}
-
-async function writeAndClose(fd: number, intake: Intake, o: Parameters<typeof writeBody>[2]): Promise<Stats> {
-  try {
-    await writeBody(fd, intake, o);
-  } catch (error) {
-    // What was written and not synced may have to wait for a server.
-    await close(fd);
-    throw error;
-  }
-  const stats = fstatSync(fd);
-  closeSync(fd);
-  return stats;
 }
 
 /** After a rename it is gone already. */

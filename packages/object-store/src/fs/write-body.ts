@@ -1,5 +1,6 @@
+import type { Stats } from "node:fs";
 import type { Intake } from "../intake.ts";
-import { fdatasync, futimes, writeFully } from "./calls.ts";
+import { close, closeSync, fdatasync, fstatSync, futimes, writeFully } from "./calls.ts";
 import { nextTimestamp } from "./file-stat.ts";
 
 /** The most that one body collects before it is written, in bytes. */
@@ -22,6 +23,20 @@ let writersNow = 0;
 interface WriteOptions {
   readonly stamp: boolean;
   readonly handOver?: boolean | undefined;
+}
+
+/** As {@link writeBody}, and closes the file, whatever happens. */
+export async function writeAndClose(fd: number, body: Intake, o: WriteOptions): Promise<Stats> {
+  try {
+    await writeBody(fd, body, o);
+  } catch (error) {
+    // What was written and not synced may have to wait for a server.
+    await close(fd);
+    throw error;
+  }
+  const stats = fstatSync(fd);
+  closeSync(fd);
+  return stats;
 }
 
 /**
