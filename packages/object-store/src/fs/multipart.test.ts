@@ -24,7 +24,7 @@ test("an upload that nobody has added to for a day is swept, and only then", asy
   await multipart.putPart(key, old, 1, bodyOf(bytesOf(1, 10)), { size: 10 });
   const recent = await multipart.create(key);
   const uploads = join(root, ".holdall", "uploads");
-  const [folder = ""] = (await readdir(uploads)).filter((name) => name.startsWith(old));
+  const folder = (await readdir(uploads)).find((name) => name.startsWith(old)) ?? "";
   const yesterday = new Date(Date.now() - 25 * 3600 * 1000);
   await utimes(join(uploads, folder), yesterday, yesterday);
   assert.equal(await store.sweep(), 1);
