@@ -10,4 +10,5 @@ export { RetryLayer, type RetryOptions } from "./layers/retry.ts";
 export { VerifyLayer } from "./layers/verify.ts";
 export { MemoryStore } from "./memory/store.ts";
 export type * from "./port.ts";
+export { probeStore, type JobVerdict, type ProbeReport, type ProbeResult } from "./probe/probe.ts";
 export { openStore, parseStoreUrl, type StoreUrl } from "./store-url.ts";

@@ -44,8 +44,8 @@ export function fileStoreUrl(path: string): string {
   return pathToFileURL(path).href;
 }
 
-/** Makes the store that the URL names. Touches nothing yet. */
-export function openStore(url: StoreUrl): ObjectStore {
+/** Makes the store that the URL names, and loads what it takes to reach it. Asks nothing of it yet. */
+export async function openStore(url: StoreUrl): Promise<ObjectStore> {
   switch (url.kind) {
     case "file":
       return new FsStore(url.path);

@@ -15,7 +15,7 @@ export interface Storage extends AsyncDisposable {
 
 /** Opens both, and brings the database up to date if it is not. @throws MetadataError */
 export async function openStorage(config: Config): Promise<Storage> {
-  const store = new VerifyLayer(openStore(config.store));
+  const store = new VerifyLayer(await openStore(config.store));
   const metadata = await openSqlite({ file: databasePath(config.data) });
   return {
     metadata,
