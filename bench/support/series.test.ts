@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { markdownTable } from "./markdown.ts";
 import { named, number, seriesColumns, takeTurns } from "./series.ts";
 
-test("contestants take turns, round by round", async () => {
+test("contestants take turns, round by round, and another one begins each time", async () => {
   const order: string[] = [];
   const contestant = (name: string) => ({
     name,
@@ -14,7 +14,7 @@ test("contestants take turns, round by round", async () => {
   });
   const said: string[] = [];
   const series = await takeTurns([contestant("a"), contestant("b")], 2, (text) => said.push(text));
-  assert.deepEqual(order, ["a0", "b0", "a1", "b1"]);
+  assert.deepEqual(order, ["a0", "b0", "b1", "a1"]);
   assert.deepEqual(named(series, "b").samples, [{ value: 0 }, { value: 1 }]);
   assert.equal(said.length, 4);
 });

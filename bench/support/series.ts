@@ -27,7 +27,8 @@ export interface Contestant<T extends Sample = Sample> {
 
 /**
  * Lets every contestant run once, then every one again, and so on: what else the machine does in the meantime then
- * meets them all.
+ * meets them all. Another one begins each time, so that none always has what the one before it leaves behind, such as
+ * memory that the system has at hand.
  * @param say is told each result as it comes
  * @returns the results of those that took part to the end
  */
@@ -38,7 +39,7 @@ export async function takeTurns<T extends Sample>(
 ): Promise<Series<T>[]> {
   const series = new Map(contestants.map((contestant) => [contestant, [] as T[]]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const [contestant, samples] of series) {
+    for (const [contestant, samples] of rotated([...series], round)) {
       const sample = await contestant.run(round);
       if (sample === undefined) {
         series.delete(contestant);
@@ -49,6 +50,11 @@ export async function takeTurns<T extends Sample>(
     }
   }
   return Array.from(series, ([{ name }, samples]) => ({ name, samples }));
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  const at = by % Math.max(1, items.length);
+  return [...items.slice(at), ...items.slice(0, at)];
 }
 
 export function valuesOf(series: Series): number[] {

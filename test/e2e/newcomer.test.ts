@@ -7,12 +7,11 @@ import { atEnd } from "../support/at-end.ts";
 import { Checkout } from "../support/checkout.ts";
 import { bareRepository, GitUser } from "../support/git-user.ts";
 import { CHECKOUT, cleanEnvironment } from "../support/holdall.ts";
-import { withGitLfs } from "../support/require.ts";
+import { withEachGitLfs } from "../support/require.ts";
 import { runWell } from "../support/run.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-// With the distribution's client only: a newcomer has one client, and the install takes most of the time.
-withGitLfs("git-lfs", "clone, npm ci, npm start, paste the printed lines, push, clone", async (t, gitLfs) => {
+withEachGitLfs("clone, npm ci, npm start, paste the printed lines, push, clone", async (t, gitLfs) => {
   const folder = join(await temporaryFolder(t, "newcomer"), "holdall");
   await runWell("git", ["clone", "--quiet", CHECKOUT, folder]);
   const env = freshEnvironment();
@@ -21,7 +20,7 @@ withGitLfs("git-lfs", "clone, npm ci, npm start, paste the printed lines, push, 
   const lines = printed.filter((line) => line.startsWith("    git ")).map((line) => line.slice(4));
   assert.notEqual(lines.length, 0, `nothing to paste in:\n${printed.join("\n")}`);
 
-  const ada = await GitUser.create(t, "ada", gitLfs);
+  const ada = await GitUser.create(t, "ada", gitLfs, { lfsInstall: false });
   const remote = await bareRepository(t);
   await ada.git(["init", "--quiet", "mine"]);
   const mine = new Checkout(ada, join(ada.home, "mine"));
@@ -31,8 +30,7 @@ withGitLfs("git-lfs", "clone, npm ci, npm start, paste the printed lines, push, 
   await mine.commitAll("First");
   await mine.push();
 
-  const ben = await GitUser.create(t, "ben", gitLfs);
-  assert.deepEqual(await (await ben.clone(remote)).files(), await mine.files());
+  assert.deepEqual(await (await ada.clone(remote)).files(), await mine.files());
 });
 
 /** This process's environment without what `npm test` added to it: a newcomer's node and npm are the machine's. */

@@ -6,11 +6,12 @@ import { runWell } from "./run.ts";
 /**
  * Makes an empty folder the home of somebody with git and one git-lfs, set up and with nothing of the machine that runs
  * the tests.
+ * @param o.lfsInstall false when nobody has run `git lfs install` yet
  * @returns the whole environment of that person's programs
  */
 export async function makeGitHome(
   home: string,
-  o: { readonly name: string; readonly gitLfs: FoundService },
+  o: { readonly name: string; readonly gitLfs: FoundService; readonly lfsInstall?: boolean },
 ): Promise<Readonly<NodeJS.ProcessEnv>> {
   const bin = join(home, "bin");
   const env = {
@@ -26,7 +27,7 @@ export async function makeGitHome(
   const settings = { "user.name": o.name, "user.email": `${o.name}@example.invalid`, "init.defaultBranch": "main" };
   for (const [key, value] of Object.entries(settings))
     await runWell("git", ["config", "--global", key, value], { cwd: home, env });
-  await runWell("git", ["lfs", "install", "--skip-repo"], { cwd: home, env });
+  if (o.lfsInstall !== false) await runWell("git", ["lfs", "install", "--skip-repo"], { cwd: home, env });
   const { stdout } = await runWell("git", ["lfs", "version"], { cwd: home, env });
   if (!stdout.includes(`git-lfs/${o.gitLfs.version} `)) throw new Error(`git runs ${stdout}, not ${o.gitLfs.version}`);
   return env;

@@ -22,9 +22,14 @@ export class GitUser {
     this.env = env;
   }
 
-  static async create(t: TestContext, name: string, gitLfs: FoundService): Promise<GitUser> {
+  static async create(
+    t: TestContext,
+    name: string,
+    gitLfs: FoundService,
+    o: { readonly lfsInstall?: boolean } = {},
+  ): Promise<GitUser> {
     const home = await temporaryFolder(t, name);
-    return new GitUser(name, home, await makeGitHome(home, { name, gitLfs }));
+    return new GitUser(name, home, await makeGitHome(home, { name, gitLfs, ...o }));
   }
 
   /** Runs git. @throws Error with its output unless it exits with 0 */

@@ -121,8 +121,11 @@ test("no body at all is 4xx", async () => {
   }
 });
 
-test("a type that is none is 4xx", async () => {
-  refusal(415, await post(JSON.stringify(GOOD), { "Content-Type": ";;;" }));
+test("a Content-Type that is none is 415, with the one to send", async () => {
+  for (const type of [";;;", "json", "application/"]) {
+    const { message: said } = refusal(415, await post(JSON.stringify(GOOD), { "Content-Type": type }));
+    assert.match(said, /Content-Type.*application\/vnd\.git-lfs\+json/, type);
+  }
 });
 
 test("nesting of any depth is answered at once", async () => {

@@ -205,6 +205,34 @@ test("a body of JSON that trickles is 408 after its time, whatever the pace", as
   assert.equal((await linesOf(server, id)).length, 1);
 });
 
+test("by default a body of JSON has a minute", async (t) => {
+  await using server = await WireServer.start();
+  const body = JSON.stringify({ operation: "upload", objects: [] });
+  const begin = async (): Promise<RawConnection> => {
+    const connection = await RawConnection.open(server.port);
+    connection.head(
+      "POST /app/objects/batch HTTP/1.1",
+      "Host: x",
+      `Content-Length: ${body.length}`,
+      // The answer shows that the server has begun to count.
+      "Expect: 100-continue",
+    );
+    await connection.until(/^HTTP\/1\.1 100 Continue\r\n\r\n$/);
+    return connection;
+  };
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  using inTime = await begin();
+  using late = await begin();
+
+  t.mock.timers.tick(59_999);
+  inTime.write(body);
+  assert.match(await inTime.until(/\}$/), /\r\nHTTP\/1\.1 200 /);
+
+  t.mock.timers.tick(1);
+  assert.match(await late.until(/\}$/), /\r\nHTTP\/1\.1 408 .*60 s/s);
+  t.mock.timers.reset();
+});
+
 test("a connection stays open between requests for the time that the server says, and is then closed in order", async () => {
   await using server = await WireServer.start({ limits: { keepAliveTimeout: 1000 } });
   using connection = await RawConnection.open(server.port);

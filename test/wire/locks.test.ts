@@ -267,6 +267,8 @@ test("before the first push there are no locks, which is no error: clients turn 
     assert.deepEqual(message(VerifyLocksResponse, 200, answer), { ours: [], theirs: [] });
   }
   refusal(404, await ada.get("not/there/yet/locks"));
+  // Nor is what can be no name.
+  refusal(403, await ada.post("not/../there/locks/verify", {}));
 });
 
 test("lists without locks are empty lists, not absent and not null", async () => {

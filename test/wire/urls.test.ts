@@ -123,7 +123,7 @@ const NOWHERE: ReadonlyArray<readonly [path: string, why: string]> = [
   ["/app%7F/objects/batch", "a control character"],
   ["/%20app/objects/batch", "a space at the start of a segment"],
   ["/app%20/objects/batch", "a space at the end of a segment"],
-  ["/.hidden/objects/batch", "a dot file"],
+  ["/.holdall/objects/batch", "the store's own folder"],
   ["/app%/objects/batch", "half an escape"],
   ["/app%2/objects/batch", "half an escape"],
   ["/app%zz/objects/batch", "no hexadecimal digits"],

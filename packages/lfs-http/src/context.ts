@@ -31,9 +31,13 @@ export async function principalOf(context: RouteContext, exchange: Exchange): Pr
 /** @throws LfsError `not-found` when the path, still percent-encoded, names no repository */
 export function repositoryOf(params: { readonly repository: string }): RepositoryName {
   const name = repositoryFromPath(params.repository);
-  if (name === undefined) throw new LfsError("not-found", "the URL does not name a repository");
+  if (name === undefined) throw new LfsError("not-found", NO_NAME);
   return name;
 }
+
+/** What the path of a URL has to be, for whoever wrote one that is not. */
+export const NO_NAME =
+  "the URL does not name a repository: names are segments joined by slashes, none of them empty, only dots, or over 200 bytes";
 
 /** A part of the path by its name in the route's pattern: they are always text, so no schema has to say it. */
 export function pathPart(params: unknown, name: string): string {

@@ -1,3 +1,4 @@
+export { contentDisposition, readDownloadName, type DownloadName } from "./download-name.ts";
 export { LAYOUTS, objectPath, type Layout } from "./layout.ts";
 export { LFS_MEDIA_TYPE, OBJECT_MEDIA_TYPE } from "./media-types.ts";
 export * from "./messages.ts";

@@ -23,7 +23,15 @@ export const BatchRequest = Type.Object({
   /** Absent means `sha256`. */
   hash_algo: Maybe(Type.String()),
   /** An oid or a size that cannot be is answered for that object alone, so it passes here. */
-  objects: Type.Array(Type.Object({ oid: Type.String(), size: Maybe(Type.Number()) })),
+  objects: Type.Array(
+    Type.Object({
+      oid: Type.String(),
+      size: Maybe(Type.Number()),
+      /** What a browser is to call the download, as Giftless' clients ask for it; what is no text does not count. */
+      "x-filename": Type.Optional(Type.Unknown()),
+      "x-disposition": Type.Optional(Type.Unknown()),
+    }),
+  ),
 });
 export type BatchRequest = Static<typeof BatchRequest>;
 

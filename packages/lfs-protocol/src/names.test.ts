@@ -7,6 +7,8 @@ test("a repository is named by segments, and .git at the end changes nothing", (
   assert.equal(parseRepositoryName("team/app.git"), "team/app");
   assert.equal(parseRepositoryName("a/b/c/Größe und mehr.git"), "a/b/c/Größe und mehr");
   assert.equal(parseRepositoryName("team.git/app"), "team.git/app");
+  assert.equal(parseRepositoryName("team/.github.git"), "team/.github");
+  assert.equal(parseRepositoryName(".dotfiles"), ".dotfiles");
 });
 
 const refused = [
@@ -19,7 +21,9 @@ const refused = [
   "..",
   "a/../b",
   "./a",
-  ".hidden/a",
+  "...",
+  ".holdall",
+  "a/.Holdall/b",
   "a/.git",
   " a",
   "a /b",

@@ -14,11 +14,14 @@ const MAX_SEGMENT_BYTES = 200;
 // oxlint-disable-next-line no-control-regex
 const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\\ud800-\udfff]/u;
 
+/** A folder itself or the one above it, or where stores keep what is theirs, in whatever case. */
+const RESERVED = /^(?:\.+|\.holdall)$/i;
+
 const utf8 = new TextEncoder();
 
 /**
  * Returns the repository name when `text`, already percent-decoded, is one, otherwise undefined. Refused: empty text,
- * empty segments (so absolute paths and `//`), segments that start with a dot (so `.` and `..`) or with white space or
+ * empty segments (so absolute paths and `//`), segments of dots alone (`.`, `..`) and `.holdall`, segments that start or
  * end with white space, control characters, backslashes, segments over {@link MAX_SEGMENT_BYTES} and names over
  * {@link MAX_REPOSITORY_NAME_BYTES} bytes. A trailing `.git` on the last segment is dropped: with and without it, a
  * URL names the same repository.
@@ -28,7 +31,7 @@ export function parseRepositoryName(text: string): RepositoryName | undefined {
   if (text.length > MAX_REPOSITORY_NAME_BYTES || FORBIDDEN.test(text)) return undefined;
   const name = text.endsWith(".git") ? text.slice(0, -".git".length) : text;
   for (const segment of name.split("/")) {
-    if (segment === "" || segment.startsWith(".") || segment.trim() !== segment) return undefined;
+    if (segment === "" || RESERVED.test(segment) || segment.trim() !== segment) return undefined;
     if (isLonger(segment, MAX_SEGMENT_BYTES)) return undefined;
   }
   return isLonger(name, MAX_REPOSITORY_NAME_BYTES) ? undefined : (name as RepositoryName);

@@ -17,13 +17,12 @@ export async function spawnHoldall(
     cwd: string;
     env?: NodeJS.ProcessEnv;
     input?: string | Uint8Array;
-    node?: string;
     stdout?: "closed";
     /** A command that turns into the one that follows it. */
     under?: readonly string[];
   },
 ): Promise<Ended> {
-  const [program = "", ...rest] = [...(o.under ?? []), o.node ?? process.execPath, BIN, ...args];
+  const [program = "", ...rest] = [...(o.under ?? []), process.execPath, BIN, ...args];
   const child = spawn(program, rest, { cwd: o.cwd, env: o.env ?? {} });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);

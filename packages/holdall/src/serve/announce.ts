@@ -20,7 +20,7 @@ export function announce(config: Config, address: AddressInfo, stdout: Writable)
       "",
       `To keep a repository's large files here, run in it (${choice}):`,
       "",
-      `    git lfs install --local`,
+      `    git lfs install`,
       `    git config -f .lfsconfig lfs.url ${known?.replace(/\/$/, "") ?? `http://HOST:${port}`}/team/project`,
       `    git lfs track "*.bin"`,
       `    git add .lfsconfig .gitattributes`,

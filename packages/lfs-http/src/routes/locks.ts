@@ -12,8 +12,8 @@ import {
 import { LfsError, type LockFilter } from "@holdall/lfs-service";
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyReply } from "fastify";
-import { pathPart, principalOf, repositoryOf, type RouteContext } from "../context.ts";
-import { route } from "../urls.ts";
+import { NO_NAME, pathPart, principalOf, repositoryOf, type RouteContext } from "../context.ts";
+import { repositoryFromPath, route } from "../urls.ts";
 
 /** The locking API (git-lfs: docs/api/locking.md). The ref in requests is for authorisation by branch, which we have not. */
 export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, context, done) => {
@@ -49,7 +49,9 @@ export const lockRoutes: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
     url: route("locks/verify"),
     schema: { body: VerifyLocksRequest },
     handler: async (request, reply) => {
-      const repository = repositoryOf({ repository: pathPart(request.params, "repository") });
+      const repository = repositoryFromPath(pathPart(request.params, "repository"));
+      // A 404 would turn the client's lock checks off for good.
+      if (repository === undefined) throw new LfsError("forbidden", NO_NAME);
       const principal = await principalOf(context, request.exchange);
       const { cursor, limit } = request.body;
       const filter = { ...(cursor ? { cursor } : {}), ...(limit ? { limit } : {}) };
