@@ -1,5 +1,6 @@
 import { access, constants, open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { MetadataError } from "../errors.ts";
 import { SqlMetadata } from "../metadata.ts";
@@ -10,10 +11,16 @@ import { migrate, schemaVersion } from "./migrate.ts";
 import { errnoOf, openError } from "./open-errors.ts";
 import { Reader } from "./reader.ts";
 import type { WriterThreadData } from "./writer-thread.ts";
+import { SameThread } from "./same-thread.ts";
 import { Writer } from "./writer.ts";
 
 /** What the writer thread keeps is small and short-lived; left to itself it would take as much as the whole server. MiB. */
 const WRITER_MEMORY = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 };
+
+/** Between two looks at whether another has finished its transaction, in milliseconds. */
+const BUSY_PAUSE = 20;
+
+type Signal = AbortSignal | undefined;
 
 export interface SqliteOptions {
   /** Created when absent; its folder must exist, on a local disk. Beside it SQLite keeps `<file>-wal` and `<file>-shm`. */
@@ -42,7 +49,7 @@ export async function openSqlite({ file, busyLimit = 10_000, signal }: SqliteOpt
     });
   const database = new SqliteDatabase(reader, new Writer(path, startThread));
   try {
-    if (!(await isUpToDate(database, path))) await migrate(database.db, path);
+    if (!(await isUpToDate(database, path))) await bringUpToDate(path, { busyLimit, signal });
     signal?.throwIfAborted();
   } catch (error) {
     await database.close();
@@ -60,6 +67,27 @@ async function isUpToDate(database: SqliteDatabase, path: string): Promise<boole
     // may write. `migrate` looks at the version again.
     if (error instanceof MetadataError && error.code === "read-only") return false;
     throw error;
+  }
+}
+
+/** Another process, or another opening in this one, may be at it: its transaction is waited for without blocking. */
+async function bringUpToDate(
+  path: string,
+  { busyLimit, signal }: { busyLimit: number; signal: Signal },
+): Promise<void> {
+  const until = Date.now() + busyLimit;
+  for (;;) {
+    const database = new SqliteDatabase(Reader.open(path, busyLimit), new Writer(path, () => new SameThread(path)));
+    try {
+      return await migrate(database.db, path);
+    } catch (error) {
+      const busy = error instanceof MetadataError && error.code === "busy";
+      if (!busy || Date.now() > until) throw error;
+    } finally {
+      await database.close();
+    }
+    await delay(BUSY_PAUSE);
+    signal?.throwIfAborted();
   }
 }
 

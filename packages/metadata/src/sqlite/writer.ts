@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import type { Worker } from "node:worker_threads";
 import { MetadataError } from "../errors.ts";
 import { sqliteError } from "./errors.ts";
@@ -8,14 +8,17 @@ interface Unit extends PromiseWithResolvers<readonly Result[]> {
   readonly statements: readonly Statement[];
 }
 
+/** What the connection lives in: a thread, as far as the writer knows it. */
+export type WriterThread = Pick<Worker, "postMessage" | "ref" | "unref"> & EventEmitter;
+
 /**
  * The way to the one connection of this process that writes. It lives in a thread, so neither an fsync nor another
  * process's lock holds up the event loop. While the thread works, writes gather; they share its next transaction.
  */
 export class Writer {
   readonly #file: string;
-  readonly #startThread: () => Worker;
-  #thread: Worker | undefined;
+  readonly #startThread: () => WriterThread;
+  #thread: WriterThread | undefined;
   #answer: PromiseWithResolvers<readonly Outcome[]> | undefined;
   /** Why nothing can be written any more. */
   #ended: MetadataError | undefined;
@@ -24,7 +27,7 @@ export class Writer {
   #turns: Promise<void> = Promise.resolve();
 
   /** Starts no thread yet: `startThread`, which runs `writer-thread.ts`, is called at the first use. */
-  constructor(file: string, startThread: () => Worker) {
+  constructor(file: string, startThread: () => WriterThread) {
     this.#file = file;
     this.#startThread = startThread;
   }
@@ -121,7 +124,7 @@ export class Writer {
     return await this.#answer.promise;
   }
 
-  #start(): Worker {
+  #start(): WriterThread {
     const thread = this.#startThread();
     let cause: unknown;
     thread.on("message", (outcomes: readonly Outcome[]) => {
