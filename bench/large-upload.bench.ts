@@ -19,24 +19,22 @@ hashes, writes, and ends with fdatasync; \`dd\` does the same without hashing. P
   async run(stage, peers) {
     const folder = await stage.folder("source");
     const file = await LargeFile.create(join(folder, "source"), stage.quick ? 64 * MiB : GiB);
-    let object: ObjectName = await file.becomeAnother();
+    // Another one in each round, whoever comes first in it.
+    const objects: ObjectName[] = [];
+    const objectOf = async (round: number): Promise<ObjectName> => (objects[round] ??= await file.becomeAnother());
 
-    const [floor, ...floors] = copyFloors(stage, file, folder);
-    const contestants: Contestant[] = [
-      {
-        ...floor,
-        async run(round) {
-          object = await file.becomeAnother();
-          return floor.run(round);
-        },
+    const contestants: Contestant[] = copyFloors(stage, file, folder).map(({ name, run }) => ({
+      name,
+      async run(round) {
+        await objectOf(round);
+        return run(round);
       },
-      ...floors,
-    ];
+    }));
     for (const contender of [ONE_PROCESS, ...peers]) {
       const server = await admit(stage, contender, () => contender.start(stage));
       if (server === undefined) continue;
-      const run = async (): Promise<Sample> => {
-        const action = await actionFor(server.lfsUrl, "upload", object);
+      const run = async (round: number): Promise<Sample> => {
+        const action = await actionFor(server.lfsUrl, "upload", await objectOf(round));
         await stage.settle();
         return server.process.under(() => putFile(stage, action, file.path, file.size));
       };

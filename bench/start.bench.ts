@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Operation } from "@holdall/lfs-protocol";
 import { below, type Bench, type Outcome } from "./support/bench.ts";
-import { dataFolder, startHoldall } from "./support/holdall.ts";
+import { dataFolder, ONE_PROCESS, startHoldall } from "./support/holdall.ts";
 import { batch, type ObjectName, uploadAll } from "./support/lfs-api.ts";
+import { type Contender, contestantOf } from "./support/lfs-server.ts";
 import { markdownTable } from "./support/markdown.ts";
 import { smallObjects } from "./support/objects.ts";
 import { type Contestant, named, number, seriesColumns, takeTurns, valuesOf } from "./support/series.ts";
@@ -23,7 +24,7 @@ export const start: Bench = {
 with a new data folder, and of a download from one that knows a million objects, asked for 100 of them. The files are in the
 system's cache. The floor is Node itself with an empty program, from start to end.`,
 
-  async run(stage) {
+  async run(stage, peers) {
     const known = stage.quick ? 10_000 : 1_000_000;
     const full = `Holdall, ${number(known)} objects known`;
     const fullFolder = await stage.folder("known");
@@ -37,8 +38,13 @@ system's cache. The floor is Node itself with an empty program, from start to en
           return { value: seconds * 1000 };
         },
       },
-      { name: EMPTY, run: async () => firstAnswer(stage, await stage.folder("empty"), "upload", absent) },
-      { name: full, run: () => firstAnswer(stage, fullFolder, "download", present) },
+      { name: EMPTY, run: async () => firstAnswer(stage, ONE_PROCESS, await stage.folder("empty"), "upload", absent) },
+      { name: full, run: () => firstAnswer(stage, ONE_PROCESS, fullFolder, "download", present) },
+      ...peers.map((peer) =>
+        contestantOf(stage, { ...peer, name: `${peer.name}, empty` }, async () =>
+          firstAnswer(stage, peer, await stage.folder("empty"), "upload", absent),
+        ),
+      ),
     ];
     const series = await takeTurns(contestants, stage.quick ? 2 : 11, stage.say);
     const aim = (name: string): Outcome =>
@@ -50,8 +56,14 @@ system's cache. The floor is Node itself with an empty program, from start to en
   },
 };
 
-async function firstAnswer(stage: Stage, folder: string, operation: Operation, objects: readonly ObjectName[]) {
-  const { process, lfsUrl } = await startHoldall(stage, folder);
+async function firstAnswer(
+  stage: Stage,
+  contender: Contender,
+  folder: string,
+  operation: Operation,
+  objects: readonly ObjectName[],
+) {
+  const { process, lfsUrl } = await contender.start(stage, folder);
   const actions = await batch(lfsUrl, operation, objects);
   const value = performance.now() - process.startedAt;
   const { peakBytes, cpuSeconds } = await process.usage();

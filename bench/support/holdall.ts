@@ -6,12 +6,12 @@ import type { Stage } from "./stage.ts";
 
 export const ONE_PROCESS: Contender = {
   name: "Holdall, one process",
-  start: async (stage) => startHoldall(stage, await stage.folder("holdall")),
+  start: async (stage, folder) => startHoldall(stage, folder ?? (await stage.folder("holdall"))),
 };
 
 export const TWO_WORKERS: Contender = {
   name: "Holdall, two workers",
-  start: async (stage) => startHoldall(stage, await stage.folder("holdall"), 2),
+  start: async (stage, folder) => startHoldall(stage, folder ?? (await stage.folder("holdall")), 2),
 };
 
 /** Starts `holdall serve` as a user would, with its data below the folder, new or from before. */

@@ -14,8 +14,8 @@ export interface Contender {
   readonly name: string;
   /** Whether a load goes on without it when it cannot take part: so with the servers of others. */
   readonly optional?: true;
-  /** Starts it with nothing in it. */
-  start(stage: Stage): Promise<LfsServer>;
+  /** @param folder for its data, new or from before; a new one unless given */
+  start(stage: Stage, folder?: string): Promise<LfsServer>;
 }
 
 /** Does what the load asks of a contender. @returns undefined when that is optional and failed, so that it is left out */
@@ -37,9 +37,9 @@ export async function admit<T>(
 export function contestantOf<T extends Sample>(
   stage: Stage,
   contender: Contender,
-  run: () => Promise<T>,
+  run: (round: number) => Promise<T>,
 ): Contestant<T> {
-  return { name: contender.name, run: () => admit(stage, contender, run) };
+  return { name: contender.name, run: (round) => admit(stage, contender, () => run(round)) };
 }
 
 /** The repository of all loads. */

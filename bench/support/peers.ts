@@ -54,8 +54,8 @@ function contender(peer: Peer, { path: program, version }: FoundService): Conten
   return {
     name,
     optional: true,
-    async start(stage) {
-      const folder = await stage.folder(peer.service);
+    async start(stage, given) {
+      const folder = given ?? (await stage.folder(peer.service));
       const port = await freePort();
       const command = peer.command(port, join(folder, "data"));
       const server = await ServerProcess.start(stage, { name, program, ...command, folder, ready: { port } });
