@@ -23,11 +23,11 @@ hashes, writes, and ends with fdatasync; \`dd\` does the same without hashing. P
     const objects: ObjectName[] = [];
     const objectOf = async (round: number): Promise<ObjectName> => (objects[round] ??= await file.becomeAnother());
 
-    const contestants: Contestant[] = copyFloors(stage, file, folder).map(({ name, run }) => ({
-      name,
+    const contestants: Contestant[] = copyFloors(stage, file, folder).map((floor) => ({
+      name: floor.name,
       async run(round) {
         await objectOf(round);
-        return run(round);
+        return floor.run(round);
       },
     }));
     for (const contender of [ONE_PROCESS, ...peers]) {

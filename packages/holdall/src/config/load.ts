@@ -9,7 +9,6 @@ import { formatWho, type Config } from "./schema.ts";
 import type { Setting, Settings, Source } from "./settings.ts";
 import { located, readEnvironment, readFlags, type FlagName } from "./text-sources.ts";
 import { readValue } from "./values.ts";
-import { readYaml } from "./yaml-source.ts";
 
 const DEFAULT_FILE = "holdall.yaml";
 
@@ -65,7 +64,10 @@ async function readFileSource(o: LoadOptions): Promise<Source> {
   const shown = o.file ?? DEFAULT_FILE;
   const file = resolve(o.cwd, shown);
   try {
-    return readYaml(await readFile(file, "utf8"), { file, shown, env: o.env });
+    const text = await readFile(file, "utf8");
+    // Loaded only here: many servers have no file, and start sooner without the parser.
+    const { readYaml } = await import("./yaml-source.ts");
+    return readYaml(text, { file, shown, env: o.env });
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause)) throw cause;
     if (cause.code === "ENOENT" && o.file === undefined) return { settings: new Map(), problems: [] };
