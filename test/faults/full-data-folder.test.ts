@@ -6,9 +6,9 @@ import { ListLocksResponse } from "@holdall/lfs-protocol";
 import { message, refusal } from "../support/messages.ts";
 import { seededObject } from "../support/seeded-objects.ts";
 import { Server } from "../support/server.ts";
+import { SmallDisk } from "../support/small-disk.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { refusedStart } from "./support/refused-start.ts";
-import { SmallDisk } from "./support/small-disk.ts";
 import { story } from "./support/story.ts";
 import { assertDownloads } from "./support/uploads.ts";
 

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { refusal } from "../support/messages.ts";
 import { seededObject, type SeededObject } from "../support/seeded-objects.ts";
 import { Server } from "../support/server.ts";
+import { SmallDisk } from "../support/small-disk.ts";
 import { soundObjects, temporaries } from "../support/store-folder.ts";
-import { SmallDisk } from "./support/small-disk.ts";
 import { story } from "./support/story.ts";
 import { assertDownloads } from "./support/uploads.ts";
 

@@ -5,8 +5,8 @@ import { DatabaseSync } from "node:sqlite";
 import type { TestContext } from "node:test";
 import { listing } from "../support/listing.ts";
 import { Server } from "../support/server.ts";
+import { SmallDisk } from "../support/small-disk.ts";
 import { refusedStart } from "./support/refused-start.ts";
-import { SmallDisk } from "./support/small-disk.ts";
 import { story } from "./support/story.ts";
 
 /** A data folder that was in use, with the database in one file. */
@@ -87,28 +87,35 @@ for (const { what, done, said } of DAMAGES) {
   });
 }
 
-story("a data folder on a read-only file system is refused at the start", async (t) => {
+/** A data folder that was in use, on a disk of its own; undefined, and the test skipped, where there can be none. */
+async function usedDisk(t: TestContext): Promise<{ disk: SmallDisk; data: string; outside: string } | undefined> {
   const disk = await SmallDisk.mount(t, "16m");
-  if (disk === undefined) return;
+  if (disk === undefined) return undefined;
   const data = join(disk.path, "data");
   const server = await Server.start(t, { under: disk.enter, data });
   await server.user().upload("team/app", Buffer.from("an object"));
   await server.stop();
-  const before = await listing(join(disk.outside, "data"));
-  await disk.makeReadOnly();
+  return { disk, data, outside: join(disk.outside, "data") };
+}
 
+story("a data folder on a read-only file system is refused at the start", async (t) => {
+  const used = await usedDisk(t);
+  if (used === undefined) return;
+  const { disk, data, outside } = used;
+  const before = await listing(outside);
+  await disk.makeReadOnly();
   const line = await refusedStart(["--data", data, "--listen", "127.0.0.1:0"], { under: disk.enter });
   assert.match(line, /cannot write to the data folder .*data \(EROFS\).*mount it writable/);
-  assert.deepEqual(await listing(join(disk.outside, "data")), before);
+  assert.deepEqual(await listing(outside), before);
 });
 
 story("a database file that alone is read-only is refused at the start", async (t) => {
-  const disk = await SmallDisk.mount(t, "16m");
-  if (disk === undefined) return;
-  const { data, database } = await usedData(t);
-  await disk.makeReadOnlyInside(database);
-  const before = await listing(data);
+  const used = await usedDisk(t);
+  if (used === undefined) return;
+  const { disk, data, outside } = used;
+  const before = await listing(outside);
+  await disk.makeFileReadOnly(join(data, "holdall.db"));
   const line = await refusedStart(["--data", data, "--listen", "127.0.0.1:0"], { under: disk.enter });
   assert.match(line, /holdall\.db cannot be written to/);
-  assert.deepEqual(await listing(data), before);
+  assert.deepEqual(await listing(outside), before);
 });

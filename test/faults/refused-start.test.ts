@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { serveHttp } from "../support/http-server.ts";
 import { skip } from "../support/require.ts";
 import { Server } from "../support/server.ts";
+import { SmallDisk } from "../support/small-disk.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { requireUnprivileged } from "../support/unprivileged.ts";
 import { refusedStart } from "./support/refused-start.ts";
-import { SmallDisk } from "./support/small-disk.ts";
 import { story } from "./support/story.ts";
 
 const FREE_PORT = ["--listen", "127.0.0.1:0"];

@@ -205,7 +205,7 @@ test("a body of JSON that trickles is 408 after its time, whatever the pace", as
   assert.equal((await linesOf(server, id)).length, 1);
 });
 
-test("by default a body of JSON has a minute", async (t) => {
+test("by default a body of JSON has a minute", { timeout: 30_000 }, async (t) => {
   await using server = await WireServer.start();
   const body = JSON.stringify({ operation: "upload", objects: [] });
   const begin = async (): Promise<RawConnection> => {

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Writable } from "node:stream";
 import { destination, pino, type DestinationStream, type Logger } from "pino";
+import type * as PinoPretty from "pino-pretty";
 import type { Config } from "./config/schema.ts";
 import { maskSecrets } from "./mask-secrets.ts";
 
@@ -47,7 +48,7 @@ function isoTime(): () => string {
 function prettyOutput(stderr: Writable, colorize: boolean): DestinationStream {
   // Loaded only here: services log JSON, and start sooner without it.
   const require = createRequire(import.meta.url);
-  const { build } = require("pino-pretty") as typeof import("pino-pretty");
+  const { build } = require("pino-pretty") as typeof PinoPretty;
   // In this process: a worker thread would lose the last lines of a crash.
   return build({ colorize, destination: stderr, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" });
 }

@@ -51,7 +51,11 @@ export const STATUS_OF: Readonly<Record<LfsErrorCode | Exclude<IdentityErrorCode
 /** Seconds. 429 without it makes clients up to 3.5 crash. */
 const RETRY_AFTER: Readonly<Record<number, number>> = { 429: 1, 503: 10 };
 
-const TOO_LARGE = "the body is larger than the server allows: ask for fewer objects at once (lfs.transfer.batchSize)";
+/** Fastify's refusals that do not say by themselves what to do, by their status. */
+const ADVICE: Readonly<Record<number, string>> = {
+  413: "the body is larger than the server allows: ask for fewer objects at once (lfs.transfer.batchSize)",
+  415: "the Content-Type has not the form of one: leave it out, or send application/vnd.git-lfs+json",
+};
 
 /** What is no path or no method of ours hears. */
 export const NOTHING_HERE = {
@@ -69,9 +73,9 @@ export function answerTo(error: unknown): ErrorAnswer {
   if (error instanceof ClientGoneError || error instanceof BadRequestError) return answer(400, error.message);
   if (error instanceof LateBodyError) return answer(408, error.message);
   if (isFastifyError(error)) {
-    if (error.statusCode === 413) return answer(413, TOO_LARGE);
     // Schemas are checked by Fastify; what they refuse is as invalid as what we refuse.
-    return answer(error.validation === undefined ? (error.statusCode ?? 500) : STATUS_OF.invalid, error.message);
+    const status = error.validation === undefined ? (error.statusCode ?? 500) : STATUS_OF.invalid;
+    return answer(status, ADVICE[status] ?? error.message);
   }
   return answer(500, "the server failed");
 }

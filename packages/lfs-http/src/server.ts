@@ -3,14 +3,15 @@ import { LfsError } from "@holdall/lfs-service";
 import fastify, { LogController, type FastifyInstance, type FastifyRequest } from "fastify";
 import { isUtf8 } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { answerClientError } from "./client-error.ts";
 import { Connections } from "./connections.ts";
 import type { RouteContext } from "./context.ts";
 import { BadRequestError, LateBodyError, NOTHING_HERE } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
-import type { LfsServerLimits, LfsServerOptions } from "./options.ts";
+import { createHttpServer } from "./http-server.ts";
+import type { LfsServerOptions } from "./options.ts";
 import { batchRoute } from "./routes/batch.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { lockRoutes, wire } from "./routes/locks.ts";
@@ -22,8 +23,6 @@ import { validationMessage } from "./validation-message.ts";
 
 /** A body of JSON is small; whoever takes this long to send one (milliseconds) keeps a place that others need. */
 const JSON_BODY_TIMEOUT = 60_000;
-/** How often the platform looks for requests whose headers are late, in milliseconds. */
-const HEADERS_CHECK_INTERVAL = 5000;
 
 const UNKNOWN_EXPECTATION = { status: 417, message: "the server meets no Expect but 100-continue: leave it out" };
 
@@ -192,20 +191,6 @@ export class LfsServer {
     void app.register(healthRoutes, { ready: () => context.service.ready(), isDraining: () => this.#draining });
     return app;
   }
-}
-
-function createHttpServer(limits: LfsServerLimits): Server {
-  const server = createServer({
-    maxHeaderSize: limits.headerBytes,
-    headersTimeout: limits.headersTimeout,
-    connectionsCheckingInterval: Math.min(limits.headersTimeout, HEADERS_CHECK_INTERVAL),
-    keepAliveTimeout: limits.keepAliveTimeout,
-    // Uploads take as long as they take.
-    requestTimeout: 0,
-  });
-  server.setTimeout(limits.idleTimeout);
-  if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections;
-  return server;
 }
 
 /** Who a request comes from, believing what trusted proxies say about that. */

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, readdir, rename, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
 import { skip } from "../../../../test/support/require.ts";
+import { SmallDisk } from "../../../../test/support/small-disk.ts";
 import { requireUnprivileged } from "../../../../test/support/unprivileged.ts";
 import { hasCode, oidOf, range, repositoryName } from "../contract/subject.ts";
 import { MetadataError } from "../errors.ts";
 import { newFolder, type TestFolder } from "./fixtures/folder.ts";
-import { mayMount, onSmallDisk, tellUnder } from "./fixtures/process.ts";
+import { tellUnder } from "./fixtures/process.ts";
 import { openSqlite } from "./open.ts";
 
 async function folderFor(t: TestContext): Promise<TestFolder> {
@@ -137,22 +139,21 @@ describe("an SQLite file that cannot be used", () => {
   });
 
   it("is on a read-only disk", async (t) => {
-    if (!mayMount(t)) return;
-    const folder = await folderFor(t);
-    const [opened, refused] = await onSmallDisk(
-      folder.path("."),
-      '$CHILD open "$FOLDER/m.db"; mount -o remount,bind,ro "$FOLDER"; $CHILD open "$FOLDER/m.db"',
-    );
-    assert.equal(opened, "opened");
+    const disk = await SmallDisk.mount(t, "2m");
+    if (disk === undefined) return;
+    const file = join(disk.path, "m.db");
+    assert.deepEqual(await tellUnder(disk.enter, "open", file), ["opened"]);
+    await disk.makeReadOnly();
+    const [refused] = await tellUnder(disk.enter, "open", file);
     const { code, message } = refused as { code: string; message: string };
     assert.equal(code, "read-only");
     assert.match(message, /m\.db cannot be written to: its file system is mounted read-only/);
   });
 
   it("is on a full disk: nothing acknowledged is lost, and it goes on when there is room", async (t) => {
-    if (!mayMount(t)) return;
-    const folder = await folderFor(t);
-    const [told] = await onSmallDisk(folder.path("."), '$CHILD fill "$FOLDER/m.db"');
+    const disk = await SmallDisk.mount(t, "2m");
+    if (disk === undefined) return;
+    const [told] = await tellUnder(disk.enter, "fill", join(disk.path, "m.db"));
     const { failures, acknowledged, objectsWhenFull, lost } = told as {
       failures: string[];
       acknowledged: number;

@@ -1,35 +1,34 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { skip } from "../../../../test/support/require.ts";
-import { temporaryFolder } from "../../test/folder.ts";
+import { SmallDisk } from "../../../../test/support/small-disk.ts";
 
+const CHILD = fileURLToPath(new URL("../../test/small-disk.ts", import.meta.url));
 const run = promisify(execFile);
 
-/** A namespace of its own in which the child may mount, and whose mounts go with it. */
-const UNSHARE = ["unshare", "--map-root-user", "--mount"] as const;
+const SIZE = "16m";
 
-async function canMount(t: TestContext): Promise<boolean> {
-  const folder = await temporaryFolder(t);
-  const [program, ...options] = UNSHARE;
-  try {
-    await run(program, [...options, "mount", "-t", "tmpfs", "tmpfs", folder]);
-    return true;
-  } catch (error) {
-    skip(t, `needs to mount a small disk, and ${UNSHARE.join(" ")} mount … says: ${String(error)}`);
-    return false;
-  }
+async function play(scenario: string, disk: SmallDisk): Promise<void> {
+  const [program = "", ...args] = [...disk.enter, process.execPath, CHILD, scenario, disk.path];
+  assert.equal((await run(program, args)).stdout, `${scenario} done\n`);
 }
 
-async function scenario(t: TestContext, name: string): Promise<void> {
-  if (!(await canMount(t))) return;
-  const [program, ...options] = UNSHARE;
-  const child = new URL("../../test/small-disk.ts", import.meta.url).pathname;
-  const { stdout } = await run(program, [...options, process.execPath, child, name, await temporaryFolder(t)]);
-  assert.equal(stdout, `${name} done\n`);
+for (const [title, scenario] of [
+  ["a full disk is `full`, loses nothing, and works again when there is room", "fullDisk"],
+  ["many small objects fill a disk and all that were stored are whole", "fullOfSmallObjects"],
+] as const) {
+  test(title, async (t) => {
+    const disk = await SmallDisk.mount(t, SIZE);
+    if (disk !== undefined) await play(scenario, disk);
+  });
 }
 
-test("a full disk is `full`, loses nothing, and works again when there is room", (t) => scenario(t, "fullDisk"));
-test("many small objects fill a disk and all that were stored are whole", (t) => scenario(t, "fullOfSmallObjects"));
-test("a read-only disk is `denied` to writers and serves readers", (t) => scenario(t, "readOnlyDisk"));
+test("a read-only disk is `denied` to writers and serves readers", async (t) => {
+  const disk = await SmallDisk.mount(t, SIZE);
+  if (disk === undefined) return;
+  await play("beforeReadOnly", disk);
+  await disk.makeReadOnly();
+  await play("readOnly", disk);
+});
