@@ -1,8 +1,9 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { buildProgram, programsBelow } from "./build.ts";
 import { exclusively } from "./exclusive.ts";
-import { buildProgram, InstallError, installPackage, programsBelow } from "./install.ts";
+import { InstallError, installPackage } from "./install.ts";
 import { isExecutable, runProgram, whichProgram } from "./program.ts";
 import { type Service, type ServiceName, services } from "./table.ts";
 

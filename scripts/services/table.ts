@@ -27,8 +27,8 @@ export interface Service {
 /** Where the program comes from. */
 type Source =
   /** Packages of the operating system, by package client; found on PATH. */
-  | { readonly kind: "system"; readonly packages: Readonly<Record<PackageClient, string>> }
-  /** Built at this version into the cache folder. */
+  | { readonly kind: "system"; readonly packages: SystemPackages }
+  /** Built at this version into the cache folder, by a tool that is installed too where it is missing. */
   | BuiltSource
   /** Found on PATH, never installed from here. */
   | { readonly kind: "given"; readonly advice: string };
@@ -45,7 +45,10 @@ export interface BuiltSource {
 
 export type PackageClient = "apt-get" | "dnf" | "apk" | "brew";
 
-const everywhere = (name: string): Readonly<Record<PackageClient, string>> => ({
+/** What a package is called by each package client. */
+export type SystemPackages = Readonly<Record<PackageClient, string>>;
+
+const everywhere = (name: string): SystemPackages => ({
   "apt-get": name,
   dnf: name,
   apk: name,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setVariable } from "./environment.ts";
 import { CHECKOUT } from "./holdall.ts";
 import { skip } from "./require.ts";
 
@@ -12,17 +13,12 @@ function context(): { readonly skip: (reason?: string) => void; readonly reasons
 }
 
 test("a test is skipped with its reason, and with CI=true it fails with it", (t) => {
-  const before = process.env["CI"];
-  t.after(() => {
-    if (before === undefined) delete process.env["CI"];
-    else process.env["CI"] = before;
-  });
   const skipped = context();
-  process.env["CI"] = "false";
+  setVariable(t, "CI", "false");
   skip(skipped, "no moon tonight");
   assert.deepEqual(skipped.reasons, ["no moon tonight"]);
 
-  process.env["CI"] = "true";
+  setVariable(t, "CI", "true");
   assert.throws(() => skip(skipped, "no moon tonight"), /CI=true.*no moon tonight/);
   assert.deepEqual(skipped.reasons.length, 1);
 });

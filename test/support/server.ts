@@ -18,6 +18,8 @@ export interface ServerOptions {
   /** Keys of the configuration file, beside `data` and `listen`. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly args?: readonly string[];
+  /** Beside what every test has. */
+  readonly env?: Readonly<NodeJS.ProcessEnv>;
   /** A command that turns into the one that follows it. */
   readonly under?: readonly string[];
 }
@@ -55,6 +57,7 @@ export class Server {
   /** Holds the configuration, and the data unless they are elsewhere; where its commands run. */
   readonly #folder: string;
   readonly #command: readonly string[];
+  readonly #env: Readonly<NodeJS.ProcessEnv>;
   readonly #lines: string[] = [];
   readonly #log: LogLine[] = [];
   readonly #written = new EventEmitter<{ line: [] }>();
@@ -65,6 +68,7 @@ export class Server {
   private constructor(folder: string, o: ServerOptions) {
     this.#folder = folder;
     this.data = o.data ?? join(folder, "data");
+    this.#env = { ...cleanEnvironment(), ...o.env };
     const serve = [HOLDALL_BIN, "serve", "--config", this.#configFile, "--data", this.data, ...(o.args ?? [])];
     this.#command = [...(o.under ?? []), process.execPath, ...serve];
   }
@@ -175,7 +179,7 @@ export class Server {
 
   /** Runs a `holdall` command on the server's data. @throws Error with its output unless it exits with 0 */
   holdall(args: readonly string[], o: { input?: string } = {}): Promise<Finished> {
-    const options = { ...o, cwd: this.#folder, env: cleanEnvironment() };
+    const options = { ...o, cwd: this.#folder, env: this.#env };
     return runWell(process.execPath, [HOLDALL_BIN, ...args, "--data", this.data], options);
   }
 
@@ -204,7 +208,7 @@ export class Server {
     const [program, ...args] = [...this.#command, "--listen", listen];
     const child = spawn(program, args, {
       cwd: this.#folder,
-      env: cleanEnvironment(),
+      env: this.#env,
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });

@@ -77,6 +77,9 @@ export type BatchResponse = Static<typeof BatchResponse>;
 export const VerifyRequest = Type.Object({ oid: Type.String(), size: Type.Number() });
 export type VerifyRequest = Static<typeof VerifyRequest>;
 
+/** Of our own: with a token, what follows an upload that did not pass through the server. */
+export const VerifyQuery = Type.Object({ token: Type.Optional(Type.String()) });
+
 export const Lock = Type.Object({
   /** A string even where it is a number, and safe in a URL path: clients do not escape it. */
   id: Type.String(),

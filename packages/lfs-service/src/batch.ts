@@ -1,6 +1,17 @@
-import type { ActionTokens, Principal } from "@holdall/identity";
-import { parseOid, type BatchRequest, type Layout, type Oid, type RepositoryName } from "@holdall/lfs-protocol";
+import type { ActionGrant, ActionTokens, Principal } from "@holdall/identity";
+import {
+  contentDisposition,
+  parseOid,
+  readDownloadName,
+  type BatchRequest,
+  type DownloadName,
+  type Layout,
+  type Oid,
+  type RepositoryName,
+} from "@holdall/lfs-protocol";
 import type { LinkedObject, Objects } from "@holdall/metadata";
+import type { SignedRequest } from "@holdall/object-store";
+import type { DirectTransfers, TransferMode } from "./direct.ts";
 import { howToRestore, LfsError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { noPlaceFor } from "./object-key.ts";
@@ -17,16 +28,19 @@ export interface BatchEntry {
   readonly oid: string;
   /** As requested; the true size where the request named none. Bytes. */
   readonly size: number;
-  /** Absent when there is nothing to do: an upload of what is there already. */
-  readonly action?: BatchAction;
+  /** Absent, with all others, when there is nothing to do: an upload of what is there already. */
+  readonly upload?: BatchAction;
+  readonly download?: BatchAction;
+  /** What has to follow the upload, at the server: the token lets the bearer do that. */
+  readonly verify?: { readonly token: string };
   readonly error?: { readonly code: 404 | 422; readonly message: string };
 }
 
-export interface BatchAction {
-  readonly kind: "upload" | "download";
-  /** Lets the bearer do exactly this, and nothing else. */
-  readonly token: string;
-}
+export type BatchAction =
+  /** Through the server: the token lets the bearer do exactly this, and nothing else. */
+  | { readonly token: string; readonly name?: DownloadName }
+  /** Between the client and the store. */
+  | { readonly request: SignedRequest };
 
 /** One message for both cases, so that it says nothing about other repositories. */
 const NOT_HERE = "the object does not exist in this repository, or you may not see it";
@@ -40,6 +54,8 @@ export class Batches {
   readonly #suspects: Suspects;
   readonly #layout: Layout;
   readonly #tokens: ActionTokens;
+  readonly #direct: DirectTransfers;
+  readonly #modeOf: (repository: RepositoryName) => TransferMode;
   readonly #lifetime: number;
   readonly #maxObjects: number;
 
@@ -50,6 +66,8 @@ export class Batches {
     suspects: Suspects;
     layout: Layout;
     tokens: ActionTokens;
+    direct: DirectTransfers;
+    modeOf: (repository: RepositoryName) => TransferMode;
     lifetime: number;
     maxObjects: number;
   }) {
@@ -58,6 +76,8 @@ export class Batches {
     this.#suspects = o.suspects;
     this.#layout = o.layout;
     this.#tokens = o.tokens;
+    this.#direct = o.direct;
+    this.#modeOf = o.modeOf;
     this.#lifetime = o.lifetime;
     this.#maxObjects = o.maxObjects;
   }
@@ -76,8 +96,9 @@ export class Batches {
     const missing = repository === undefined ? NO_OIDS : await this.#suspects.missing(repository, linked);
     const noPlace = noPlaceFor(this.#layout, name);
     const expiresAt = new Date(Date.now() + this.#lifetime * 1000);
-    const issue = this.#tokens.issue({ repository: name, operation, principal: principal.name, expiresAt });
-    const objects = asked.map(({ text, oid, size }): BatchEntry => {
+    const grant: ActionGrant = { repository: name, operation, principal: principal.name, expiresAt };
+    const offer = this.#offering(grant);
+    const answer = ({ text, oid, size, name: downloadName }: Asked): BatchEntry | Promise<BatchEntry> => {
       if (oid === undefined) return failed(text, size, 422, "the oid is not 64 lower-case hexadecimal digits");
       if (size !== undefined && !isSize(size)) {
         return failed(oid, size, 422, "the size is not a whole number of bytes");
@@ -90,13 +111,48 @@ export class Batches {
       if (operation === "upload") {
         if (present !== undefined && !missing.has(oid)) return { oid, size: size ?? present };
         if (noPlace !== undefined) return failed(oid, size, 422, noPlace);
-        return { oid, size: size ?? present ?? 0, action: { kind: "upload", token: issue(oid, present ?? size) } };
+        return offer.upload({ oid, size: size ?? present ?? 0 }, present ?? size);
       }
       if (present === undefined) return failed(oid, size, 404, NOT_HERE);
       if (missing.has(oid)) return failed(oid, size, 404, `${MISSING}: ${howToRestore(oid)}`);
-      return { oid, size: size ?? present, action: { kind: "download", token: issue(oid, present) } };
-    });
+      return offer.download({ oid, size: size ?? present }, present, downloadName);
+    };
+    const objects = await Promise.all(asked.map((object) => Promise.resolve(answer(object))));
     return { objects, expiresIn: this.#lifetime };
+  }
+
+  /** By which way the objects of one repository are to go. */
+  #offering(grant: ActionGrant): Offering {
+    const { repository } = grant;
+    const mode = this.#modeOf(repository);
+    const direct = this.#direct;
+    const issue = this.#tokens.issue(grant);
+    const download: Offering["download"] = direct.downloads(mode)
+      ? async (entry, _size, name) => {
+          const request = await direct.download({ repository, oid: entry.oid }, name && contentDisposition(name));
+          return { ...entry, download: { request } };
+        }
+      : (entry, size, name) => {
+          const token = issue(entry.oid, size);
+          return { ...entry, download: name === undefined ? { token } : { token, name } };
+        };
+    const throughServer: Offering["upload"] = (entry, size) => ({
+      ...entry,
+      upload: { token: issue(entry.oid, size) },
+    });
+    if (!direct.uploads(mode)) return { download, upload: throughServer };
+    const issueVerify = this.#tokens.issue({ ...grant, operation: "verify" });
+    return {
+      download,
+      async upload(entry, size) {
+        if (size === undefined) return throughServer(entry, size);
+        const token = issueVerify(entry.oid, size);
+        const request = await direct.upload({ repository, oid: entry.oid }, { size, token });
+        // Too many bytes for one request.
+        if (request === undefined) return throughServer(entry, size);
+        return { ...entry, upload: { request }, verify: { token } };
+      },
+    };
   }
 
   #checkTerms({ objects, hash_algo: algorithm, transfers }: BatchRequest): void {
@@ -118,6 +174,18 @@ export class Batches {
   }
 }
 
+/** An answer without its actions. */
+interface Bare {
+  readonly oid: Oid;
+  readonly size: number;
+}
+
+interface Offering {
+  /** @param size of the object in bytes, where it is known */
+  readonly upload: (entry: Bare, size: number | undefined) => BatchEntry | Promise<BatchEntry>;
+  readonly download: (entry: Bare, size: number, name: DownloadName | undefined) => BatchEntry | Promise<BatchEntry>;
+}
+
 const NONE: ReadonlyMap<Oid, LinkedObject> = new Map();
 const NO_OIDS: ReadonlySet<Oid> = new Set();
 
@@ -127,13 +195,17 @@ interface Asked {
   /** Undefined when that is none. */
   readonly oid: Oid | undefined;
   readonly size: number | undefined;
+  /** What a browser is to call it. */
+  readonly name: DownloadName | undefined;
 }
 
 /** Clients hang on an oid that is answered twice. The first of several counts. */
 function distinct(objects: BatchRequest["objects"]): Asked[] {
   const byOid = new Map<string, Asked>();
-  for (const { oid, size } of objects) {
-    if (!byOid.has(oid)) byOid.set(oid, { text: oid, oid: parseOid(oid), size: size ?? undefined });
+  for (const { oid, size, "x-filename": filename, "x-disposition": disposition } of objects) {
+    if (byOid.has(oid)) continue;
+    const name = readDownloadName(filename, disposition);
+    byOid.set(oid, { text: oid, oid: parseOid(oid), size: size ?? undefined, name });
   }
   return [...byOid.values()];
 }

@@ -88,6 +88,11 @@ export class Gate {
     return await this.#repositories.find(name);
   }
 
+  /** The repository, whoever asks: for those who have been let in already. Undefined when there is none. */
+  known(name: RepositoryName): Promise<Repository | undefined> {
+    return this.#repositories.find(name);
+  }
+
   /** The repository that a write goes to, made if need be. The caller has been let in to write. */
   async making(name: RepositoryName, o: { by: string; requestId: string }): Promise<Repository> {
     const repository = await this.#repositories.find(name);

@@ -1,4 +1,5 @@
 export type { BatchAction, BatchEntry, BatchOutcome } from "./batch.ts";
+export { sweepIncoming, type TransferMode } from "./direct.ts";
 export { LfsError, toLfsError, type LfsErrorCode } from "./errors.ts";
 export type { LfsEvent, OnLfsEvent } from "./events.ts";
 export type { LockFilter, SortedLocks } from "./locks.ts";

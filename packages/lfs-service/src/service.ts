@@ -1,8 +1,9 @@
 import type { Access, ActionTokens } from "@holdall/identity";
-import type { Layout } from "@holdall/lfs-protocol";
+import type { Layout, RepositoryName } from "@holdall/lfs-protocol";
 import type { Metadata } from "@holdall/metadata";
 import { parseKey, type ObjectStore } from "@holdall/object-store";
 import { Batches } from "./batch.ts";
+import { DirectTransfers, type TransferMode } from "./direct.ts";
 import type { OnLfsEvent } from "./events.ts";
 import { Gate } from "./gate.ts";
 import { LockService } from "./locks.ts";
@@ -21,6 +22,13 @@ export interface LfsServiceOptions {
   /** How long transfer actions work, in seconds. */
   readonly actionLifetime: number;
   readonly maxBatchObjects: number;
+  /** How the bytes of a repository's objects go; through the server unless given. */
+  readonly transferMode?: (repository: RepositoryName) => TransferMode;
+  /**
+   * Up to this size, in bytes, what clients have sent to a store directly that does not check SHA-256 is read again and hashed
+   * before it is linked; of what is larger only the size is compared. Everything unless given.
+   */
+  readonly rehashLimit?: number;
   readonly onEvent: OnLfsEvent;
 }
 
@@ -28,6 +36,7 @@ export interface LfsServiceOptions {
 export class LfsService {
   readonly batches: Batches;
   readonly transfers: Transfers;
+  readonly direct: DirectTransfers;
   readonly locks: LockService;
   readonly #metadata: Metadata;
   readonly #store: ObjectStore;
@@ -39,12 +48,23 @@ export class LfsService {
     const gate = new Gate({ access: o.access, repositories, createRepositories: o.createRepositories, onEvent });
     const tokens = o.actionTokens;
     const suspects = new Suspects({ repositories, objects, store, layout: o.layout });
+    this.direct = new DirectTransfers({
+      gate,
+      store,
+      layout: o.layout,
+      objects,
+      tokens,
+      lifetime: o.actionLifetime,
+      rehashLimit: o.rehashLimit ?? Number.POSITIVE_INFINITY,
+    });
     this.batches = new Batches({
       gate,
       objects,
       suspects,
       layout: o.layout,
       tokens,
+      direct: this.direct,
+      modeOf: o.transferMode ?? (() => "proxy"),
       lifetime: o.actionLifetime,
       maxObjects: o.maxBatchObjects,
     });

@@ -169,7 +169,9 @@ export class Transfers {
     const key = this.#key(grant);
     const replace = this.#damagedKeys.has(key);
     try {
-      await this.#store.put(key, body, { size, sha256: oid, ifAbsent: !replace, handOver: true });
+      // Where the store has no conditions, it writes the same bytes once more.
+      const ifAbsent = !replace && this.#store.capabilities.putIfAbsent;
+      await this.#store.put(key, body, { size, sha256: oid, ifAbsent, handOver: true });
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       // Someone has stored it, now or long ago; the body was read and is right, or the put had failed otherwise.

@@ -11,4 +11,4 @@ export { VerifyLayer } from "./layers/verify.ts";
 export { MemoryStore } from "./memory/store.ts";
 export type * from "./port.ts";
 export { probeStore, type JobVerdict, type ProbeReport, type ProbeResult } from "./probe/probe.ts";
-export { openStore, parseStoreUrl, type StoreUrl } from "./store-url.ts";
+export { formatStoreUrl, openStore, parseStoreUrl, type StoreUrl } from "./store-url.ts";

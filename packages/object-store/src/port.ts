@@ -166,6 +166,8 @@ export interface ObjectVersion {
 
 export interface ObjectStat extends ObjectVersion {
   readonly modifiedAt: Date;
+  /** From `stat` only: that of the presigned PUT by which the object came, if it did. */
+  readonly mark?: string;
 }
 
 export interface StoredObject extends ObjectStat {
@@ -193,6 +195,11 @@ export interface PresignPut extends PresignedFor {
   readonly size: number;
   /** As in {@link PutOptions}: the store then takes no other bytes. Needs the capability `presignSha256`. */
   readonly sha256?: string;
+  /**
+   * With `sha256`: letters and digits that the object then carries, and `stat` shows, so that one can tell by whose request
+   * it came.
+   */
+  readonly mark?: string;
 }
 
 export interface SignedRequest {

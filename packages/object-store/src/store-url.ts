@@ -1,26 +1,46 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { type AzureLocation, formatAzureUrl, parseAzureUrl } from "./azure/options.ts";
 import { StorageError } from "./errors.ts";
 import { FsStore } from "./fs/store.ts";
+import { formatGcsUrl, type GcsLocation, parseGcsUrl } from "./gcs/options.ts";
 import { MemoryStore } from "./memory/store.ts";
 import type { ObjectStore } from "./port.ts";
+import { formatS3Url, parseS3Url, type S3Location } from "./s3/options.ts";
 
 /** What a store URL names, the same in configuration, remotes, mirrors and commands. */
-export type StoreUrl = { readonly kind: "file"; readonly path: string } | { readonly kind: "memory" };
+export type StoreUrl =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "memory" }
+  | S3Location
+  | GcsLocation
+  | AzureLocation;
+
+const FORMS =
+  "write file:///absolute/path, s3://bucket[/prefix], gs://bucket[/prefix], az://account/container[/prefix], or memory: for a store that is gone when the process ends";
 
 /**
- * Reads a store URL: `file:///absolute/path` or `memory:`.
+ * Reads a store URL: `file:///absolute/path`, `s3://…`, `gs://…`, `az://…` or `memory:`.
  * @throws StorageError `invalid` for anything else
  */
 export function parseStoreUrl(text: string): StoreUrl {
-  if (text === "memory:") return { kind: "memory" };
-  const url = URL.parse(text);
-  if (url?.protocol !== "file:") {
-    throw new StorageError(
-      "invalid",
-      `${JSON.stringify(text)} is not a store URL: write file:///absolute/path, or memory: for a store that is gone when the process ends`,
-    );
+  switch (/^([a-z][a-z\d+.-]*):/i.exec(text)?.[1]?.toLowerCase()) {
+    case "file":
+      return { kind: "file", path: parseFileUrl(text) };
+    case "s3":
+      return parseS3Url(text);
+    case "gs":
+      return parseGcsUrl(text);
+    case "az":
+      return parseAzureUrl(text);
+    case "memory":
+      if (text === "memory:") return { kind: "memory" };
   }
-  if (url.host !== "" || url.search !== "" || url.hash !== "" || !/^file:\/\/\//i.test(text)) {
+  throw new StorageError("invalid", `${JSON.stringify(text)} is not a store URL: ${FORMS}`);
+}
+
+function parseFileUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || url.host !== "" || url.search !== "" || url.hash !== "" || !/^file:\/\/\//i.test(text)) {
     throw new StorageError(
       "invalid",
       `${JSON.stringify(text)}: a file store URL has three slashes and an absolute path, nothing else`,
@@ -28,7 +48,7 @@ export function parseStoreUrl(text: string): StoreUrl {
   }
   try {
     const path = fileURLToPath(url);
-    if (!path.includes("\0")) return { kind: "file", path };
+    if (!path.includes("\0")) return path;
   } catch (cause) {
     throw noPath(text, { cause });
   }
@@ -39,17 +59,56 @@ function noPath(text: string, options?: ErrorOptions): StorageError {
   return new StorageError("invalid", `${JSON.stringify(text)} does not name a path on this machine`, options);
 }
 
-/** The URL of a folder. */
-export function fileStoreUrl(path: string): string {
-  return pathToFileURL(path).href;
+/** The text that {@link parseStoreUrl} reads as this. There is nothing secret in it. */
+export function formatStoreUrl(url: StoreUrl): string {
+  switch (url.kind) {
+    case "file":
+      return pathToFileURL(url.path).href;
+    case "memory":
+      return "memory:";
+    case "s3":
+      return formatS3Url(url);
+    case "gs":
+      return formatGcsUrl(url);
+    case "az":
+      return formatAzureUrl(url);
+  }
 }
 
-/** Makes the store that the URL names, and loads what it takes to reach it. Asks nothing of it yet. */
+/**
+ * Makes the store that the URL names, and loads what it takes to reach it; the clouds' libraries only here. Asks nothing of
+ * the store yet.
+ * @throws StorageError `denied` when credentials are missing, `unsupported` when a library is
+ */
 export async function openStore(url: StoreUrl): Promise<ObjectStore> {
   switch (url.kind) {
     case "file":
       return new FsStore(url.path);
     case "memory":
       return new MemoryStore();
+    case "s3": {
+      const { openS3 } = await load("@aws-sdk/client-s3", () => import("./s3/open.ts"));
+      return await openS3(url);
+    }
+    case "gs": {
+      const { openGcs } = await load("@google-cloud/storage", () => import("./gcs/open.ts"));
+      return await openGcs(url);
+    }
+    case "az": {
+      const { openAzure } = await load("@azure/storage-blob", () => import("./azure/open.ts"));
+      return await openAzure(url);
+    }
+  }
+}
+
+/** The libraries are optional: whoever keeps nothing in a cloud need not install them. */
+async function load<T>(library: string, adapter: () => Promise<T>): Promise<T> {
+  try {
+    return await adapter();
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")) throw cause;
+    const scope = library.slice(0, library.indexOf("/"));
+    if (!cause.message.includes(scope)) throw cause;
+    throw new StorageError("unsupported", `this store needs the package ${library}: npm install ${library}`, { cause });
   }
 }

@@ -1,6 +1,5 @@
-import { parseStoreUrl, type StoreUrl } from "@holdall/object-store";
+import { formatStoreUrl, parseStoreUrl } from "@holdall/object-store";
 import { parsePattern, parseWho, type Who } from "@holdall/identity";
-import { pathToFileURL } from "node:url";
 import { Type } from "typebox";
 import { formatListen, LISTEN_EXPECTED, parseListen, parseNetwork } from "./address.ts";
 import { parsePublicUrl } from "./public-url.ts";
@@ -26,6 +25,20 @@ const accessRule = Type.Object(
     right: word(["read", "write", "admin"], { description: "Admin includes write, and write includes read." }),
   },
   { description: "One rule: who has which right in which repositories.", additionalProperties: false },
+);
+
+const TRANSFERS = ["proxy", "direct", "auto"] as const;
+
+const transferRule = Type.Object(
+  {
+    repositories: parsed(
+      { description: 'A repository name or a pattern: "*" within one segment, "**" for any number of segments.' },
+      parsePattern,
+      (pattern) => pattern.text,
+    ),
+    transfer: word(TRANSFERS, { description: "As the key of that name." }),
+  },
+  { description: "One rule: how the bytes of which repositories go.", additionalProperties: false },
 );
 
 /**
@@ -68,12 +81,29 @@ export const configSchema = Type.Object(
     ),
     store: parsed(
       {
-        description: "Where the objects are: file:///absolute/path, or memory: for tests.",
-        expected: "a store URL such as file:///srv/lfs",
+        description:
+          "Where the objects are: file:///absolute/path, s3://bucket[/prefix], gs://bucket[/prefix], az://account/container[/prefix], or memory: for tests.",
+        expected: "a store URL such as file:///srv/lfs or s3://bucket/prefix",
       },
       parseStoreUrl,
       formatStoreUrl,
     ),
+    transfer: word(TRANSFERS, {
+      description:
+        "How the bytes of objects go: proxy, through the server; direct, between clients and a store that signs requests; auto, directly where that costs nothing more, which is every download, and the uploads to stores that check SHA-256 themselves.",
+      default: "proxy",
+    }),
+    transferRules: Type.Array(transferRule, {
+      description:
+        "How the bytes of some repositories go, where that is otherwise than transfer says. The first rule that matches counts.",
+      default: [],
+    }),
+    rehashLimit: size({
+      description:
+        "Up to this size, an object that a client has sent directly to a store that does not check SHA-256 is read again and hashed before anybody sees it. Of larger ones only the size is compared.",
+      default: "5GiB",
+      minimum: 0,
+    }),
     layout: word(["shared", "per-repository", "flat", "sharded"], {
       description:
         "How objects are named in the store: shared objects/aa/bb/<oid>, per-repository <repository>/<oid>, flat lfs/<oid>, sharded lfs/objects/aa/bb/<oid>.",
@@ -197,9 +227,4 @@ export function formatWho(who: Who): string {
     case "named":
       return `user:${who.name}`;
   }
-}
-
-/** The text that `parseStoreUrl` reads as this. */
-function formatStoreUrl(store: StoreUrl): string {
-  return store.kind === "file" ? pathToFileURL(store.path).href : "memory:";
 }

@@ -12,6 +12,7 @@ const FLAGS = {
   "--listen": "listen",
   "--public-url": "publicUrl",
   "--store": "store",
+  "--transfer": "transfer",
   "--workers": "workers",
 } as const;
 

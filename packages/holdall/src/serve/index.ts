@@ -6,7 +6,7 @@ import { createLogger, type Logger } from "../log.ts";
 import { announce } from "./announce.ts";
 import { claimDataFolder, claimStore } from "./claim.ts";
 import { Instance } from "./instance.ts";
-import { keepHouse, openStorage } from "./storage.ts";
+import { keepHouse, openStorage, tryStore } from "./storage.ts";
 import { untilStopped, untilWorkerStopped } from "./stop.ts";
 import { reportStartFailure, Workers } from "./workers.ts";
 
@@ -28,7 +28,8 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
   using _claim = await claimDataFolder(config.data);
   await claimStore(config.store);
   await using storage = await openStorage(config);
-  using _housekeeping = await keepHouse(storage.store, logger);
+  await tryStore(storage.store, config.store);
+  using _housekeeping = await keepHouse(storage.store, { logger, actionLifetime: config.actionLifetime });
   if (config.workers > 1) {
     // The workers find it up to date, and open it for themselves.
     await storage.metadata.close();

@@ -1,7 +1,8 @@
 import type { AddressInfo } from "node:net";
 import { Access, ActionTokens, Authenticator } from "@holdall/identity";
 import { LfsServer } from "@holdall/lfs-http";
-import { LfsService, type LfsEvent } from "@holdall/lfs-service";
+import type { RepositoryName } from "@holdall/lfs-protocol";
+import { LfsService, type LfsEvent, type TransferMode } from "@holdall/lfs-service";
 import { actionSecret, formatListen, type Config } from "../config/index.ts";
 import type { Logger } from "../log.ts";
 import { StartError } from "./errors.ts";
@@ -32,6 +33,8 @@ export class Instance {
       createRepositories: config.createRepositories,
       actionLifetime: Math.floor(config.actionLifetime / 1000),
       maxBatchObjects: config.limits.batchObjects,
+      transferMode: transferModes(config),
+      rehashLimit: config.rehashLimit,
       onEvent: (event) => logEvent(logger, event),
     });
     const server = new LfsServer({
@@ -51,6 +54,12 @@ export class Instance {
     const finished = await this.#server.drain(this.#drainTimeout);
     if (!finished) this.#logger.warn("transfers that were still under way have been cut: limits.drainTimeout is over");
   }
+}
+
+/** How the bytes of a repository go. */
+function transferModes({ transfer, transferRules }: Config): (repository: RepositoryName) => TransferMode {
+  return (repository) =>
+    transferRules.find(({ repositories }) => repositories.matches(repository))?.transfer ?? transfer;
 }
 
 async function listen(server: LfsServer, config: Config): Promise<AddressInfo> {

@@ -19,18 +19,24 @@ class CountedSweeps extends MemoryStore {
   }
 }
 
+/** The promises of sweeps that have begun have settled by then: they wait for nothing outside. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
 test("what unfinished uploads left behind is removed at the start and every hour, until the server stops", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
   const store = new CountedSweeps();
   const log = new PassThrough();
   const logger = createLogger({ level: "info", format: "json" }, log);
 
-  const housekeeping = await keepHouse(store, logger);
+  const housekeeping = await keepHouse(store, { logger, actionLifetime: HOUR });
   assert.equal(store.sweeps, 1, "the first is over when the server starts");
   t.mock.timers.tick(HOUR - 1);
   assert.equal(store.sweeps, 1);
   t.mock.timers.tick(1);
   assert.equal(store.sweeps, 2);
+  await settled();
 
   store.failing.add(3);
   t.mock.timers.tick(HOUR);
@@ -41,8 +47,7 @@ test("what unfinished uploads left behind is removed at the start and every hour
   t.mock.timers.tick(10 * HOUR);
   assert.equal(store.sweeps, 4);
 
-  // Their promises have all settled by then.
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
   const lines = String(log.read()).trimEnd().split("\n");
   assert.deepEqual(
     lines.map((line) => (JSON.parse(line) as { msg: string }).msg),
@@ -59,7 +64,10 @@ test("a server starts although the first sweep fails", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
   const store = new CountedSweeps();
   store.failing.add(1);
-  using _ = await keepHouse(store, createLogger({ level: "silent", format: "json" }, new PassThrough()));
+  using _ = await keepHouse(store, {
+    logger: createLogger({ level: "silent", format: "json" }, new PassThrough()),
+    actionLifetime: HOUR,
+  });
   t.mock.timers.tick(HOUR);
   assert.equal(store.sweeps, 2);
 });

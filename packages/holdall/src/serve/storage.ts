@@ -1,8 +1,19 @@
 import { openSqlite, type Metadata } from "@holdall/metadata";
-import { openStore, VerifyLayer, type ObjectStore } from "@holdall/object-store";
+import {
+  formatStoreUrl,
+  openStore,
+  parseKey,
+  RetryLayer,
+  StorageError,
+  VerifyLayer,
+  type ObjectStore,
+  type StoreUrl,
+} from "@holdall/object-store";
+import { sweepIncoming } from "@holdall/lfs-service";
 import type { Config } from "../config/index.ts";
 import { databasePath } from "../data-folder.ts";
 import type { Logger } from "../log.ts";
+import { StartError } from "./errors.ts";
 
 const SWEEP_EVERY = 3_600_000;
 
@@ -13,9 +24,11 @@ export interface Storage extends AsyncDisposable {
   readonly store: ObjectStore;
 }
 
-/** Opens both, and brings the database up to date if it is not. @throws MetadataError */
+/** Opens both, and brings the database up to date if it is not. @throws MetadataError, StorageError */
 export async function openStorage(config: Config): Promise<Storage> {
-  const store = new VerifyLayer(await openStore(config.store));
+  const opened = await openStore(config.store);
+  // A disk that fails does so again at once; what is at the other end of a network comes back.
+  const store = new VerifyLayer(isRemote(config.store) ? new RetryLayer(opened) : opened);
   const metadata = await openSqlite({ file: databasePath(config.data) });
   return {
     metadata,
@@ -27,17 +40,66 @@ export async function openStorage(config: Config): Promise<Storage> {
   };
 }
 
-/** What one process does for all that serve: clears away what crashed uploads have left, now and every hour. */
-export async function keepHouse(store: ObjectStore, logger: Logger): Promise<Disposable> {
-  await sweep(store, logger);
-  const timer = setInterval(() => void sweep(store, logger), SWEEP_EVERY);
+function isRemote({ kind }: StoreUrl): boolean {
+  return kind !== "file" && kind !== "memory";
+}
+
+/** A note for whoever looks into the store, and the proof that the server can write there. Nothing else is below it. */
+const NOTE_KEY = parseKey("holdall-store");
+const NOTE = Buffer.from("Holdall keeps Git LFS objects in this store. See https://git-lfs.com for what they are.\n");
+
+/**
+ * Writes to a store in a cloud, reads and lists: better refused now than at the first upload.
+ * @throws StartError that names the store and what it does not let us do
+ */
+export async function tryStore(store: ObjectStore, url: StoreUrl): Promise<void> {
+  if (!isRemote(url)) return;
+  const attempts: readonly (readonly [what: string, attempt: () => Promise<unknown>])[] = [
+    ["look for an object in", () => store.stat(NOTE_KEY)],
+    ["write to", () => writeNote(store)],
+    ["read from", async () => Array.fromAsync((await store.get(NOTE_KEY)).body)],
+    ["list", async () => store.list(NOTE_KEY)[Symbol.asyncIterator]().next()],
+  ];
+  for (const [what, attempt] of attempts) {
+    try {
+      await attempt();
+    } catch (cause) {
+      if (!(cause instanceof StorageError)) throw cause;
+      throw new StartError(`cannot ${what} the store ${formatStoreUrl(url)}: ${cause.message}`, { cause });
+    }
+  }
+}
+
+async function writeNote(store: ObjectStore): Promise<void> {
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    yield NOTE;
+  };
+  const { putIfAbsent } = store.capabilities;
+  try {
+    await store.put(NOTE_KEY, body(), { size: NOTE.length, contentType: "text/plain", ifAbsent: putIfAbsent });
+  } catch (error) {
+    if (!(error instanceof StorageError && error.code === "conflict")) throw error;
+  }
+}
+
+/**
+ * What one process does for all that serve: clears away what crashed and abandoned uploads have left, now and every hour.
+ * @param o.actionLifetime in milliseconds
+ */
+export async function keepHouse(
+  store: ObjectStore,
+  { logger, actionLifetime }: { logger: Logger; actionLifetime: number },
+): Promise<Disposable> {
+  const clear = (): Promise<void> => sweep(store, logger, Math.ceil(actionLifetime / 1000));
+  await clear();
+  const timer = setInterval(() => void clear(), SWEEP_EVERY);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** A sweep that fails is tried again in an hour; serving does not depend on it. */
-async function sweep(store: ObjectStore, logger: Logger): Promise<void> {
+async function sweep(store: ObjectStore, logger: Logger, lifetime: number): Promise<void> {
   try {
-    const removed = await store.sweep();
+    const removed = (await store.sweep()) + (await sweepIncoming(store, lifetime));
     if (removed > 0) logger.info({ removed }, "removed what unfinished uploads had left behind");
   } catch (error) {
     logger.error({ err: error }, "could not remove what unfinished uploads have left behind");

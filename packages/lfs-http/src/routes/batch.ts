@@ -2,10 +2,12 @@ import {
   BatchRequest,
   LFS_MEDIA_TYPE,
   OBJECT_MEDIA_TYPE,
+  type Action,
   type BatchObject,
   type BatchResponse,
+  type DownloadName,
 } from "@holdall/lfs-protocol";
-import type { BatchEntry } from "@holdall/lfs-service";
+import type { BatchAction, BatchEntry } from "@holdall/lfs-service";
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
 import { pathPart, principalOf, repositoryOf, type RouteContext } from "../context.ts";
 import { repositoryUrl, route } from "../urls.ts";
@@ -35,13 +37,30 @@ export const batchRoute: FastifyPluginCallbackTypebox<RouteContext> = (app, cont
   done();
 };
 
-function toBatchObject({ oid, size, action, error }: BatchEntry, base: string, expiresIn: number): BatchObject {
+function toBatchObject(entry: BatchEntry, base: string, expires_in: number): BatchObject {
+  const { oid, size, upload, download, verify, error } = entry;
   if (error !== undefined) return { oid, size, error };
-  if (action === undefined) return { oid, size };
-  const href = `${base}${oid}?token=${action.token}`;
-  const actions =
-    action.kind === "upload"
-      ? { upload: { href, header: UPLOAD_HEADER, expires_in: expiresIn } }
-      : { download: { href, expires_in: expiresIn } };
-  return { oid, size, authenticated: true, actions };
+  if (upload === undefined && download === undefined) return { oid, size };
+  const toAction = (action: BatchAction, header: Readonly<Record<string, string>>): Action => {
+    if ("request" in action) return { href: action.request.url, header: { ...action.request.headers }, expires_in };
+    const href = `${base}${oid}?token=${action.token}${nameQuery(action.name)}`;
+    return Object.keys(header).length === 0 ? { href, expires_in } : { href, header: { ...header }, expires_in };
+  };
+  return {
+    oid,
+    size,
+    // No client adds credentials then, which are nothing to a store elsewhere.
+    authenticated: true,
+    actions: {
+      ...(upload === undefined ? {} : { upload: toAction(upload, UPLOAD_HEADER) }),
+      ...(download === undefined ? {} : { download: toAction(download, {}) }),
+      ...(verify === undefined ? {} : { verify: { href: `${base}verify?token=${verify.token}`, expires_in } }),
+    },
+  };
+}
+
+/** What a browser is to call the object; it decides nothing, so it is not signed. */
+function nameQuery({ filename, disposition }: DownloadName = {}): string {
+  const file = filename === undefined ? "" : `&filename=${encodeURIComponent(filename)}`;
+  return disposition === undefined ? file : `${file}&disposition=${disposition}`;
 }

@@ -1,4 +1,4 @@
-import { OBJECT_MEDIA_TYPE, parseOid } from "@holdall/lfs-protocol";
+import { contentDisposition, OBJECT_MEDIA_TYPE, parseOid, readDownloadName } from "@holdall/lfs-protocol";
 import { LfsError, type ObjectName } from "@holdall/lfs-service";
 import { principalOf, repositoryOf, type RouteContext } from "../context.ts";
 import { NOTHING_HERE } from "../errors.ts";
@@ -58,6 +58,8 @@ export class ObjectRoutes {
       "Cache-Control": `${isPublic ? "public" : "private"}, max-age=${A_YEAR}, immutable`,
       "X-Content-Type-Options": "nosniff",
     };
+    const disposition = dispositionOf(target);
+    if (disposition !== undefined) headers["Content-Disposition"] = disposition;
     if (known !== undefined && matches(known, etag)) {
       response.writeHead(304, headers).end();
       return;
@@ -110,6 +112,14 @@ function nameOf(target: ObjectTarget): ObjectName {
 /** Nothing in a token is ever percent-encoded. Without one, the credentials of the request decide. */
 function tokenOf({ query }: ObjectTarget): string | undefined {
   return TOKEN.exec(query)?.[1];
+}
+
+/** How the batch was asked to name the download; most requests ask for nothing. */
+function dispositionOf({ query }: ObjectTarget): string | undefined {
+  if (!query.includes("filename=") && !query.includes("disposition=")) return undefined;
+  const parameters = new URLSearchParams(query);
+  const name = readDownloadName(parameters.get("filename"), parameters.get("disposition"));
+  return name && contentDisposition(name);
 }
 
 function matches(ifNoneMatch: string, etag: string): boolean {

@@ -32,6 +32,11 @@ async function refused(request: SignedRequest, body?: Uint8Array<ArrayBuffer>): 
   assert.ok(response.status >= 400 && response.status < 500, `${response.status}`);
 }
 
+/** The headers with another mark. */
+function other(headers: Readonly<Record<string, string>>, mark: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.replace(mark, "another")]));
+}
+
 const bytes = (seed: number, size: number): Uint8Array<ArrayBuffer> => new Uint8Array(bytesOf(seed, size));
 
 export const presigningTests: readonly ContractTest[] = [
@@ -109,6 +114,22 @@ export const presigningTests: readonly ContractTest[] = [
       await assertAbsent(store, key);
       await sent(request, bytes(1, 1000));
       assertBytes(await getBytes(store, key), bytesOf(1, 1000));
+    },
+  },
+  {
+    title: "an object tells by which presigned PUT it came",
+    needs: "presignSha256",
+    run: async (store) => {
+      const size = 1000;
+      const sha256 = sha256Of(bytesOf(1, size));
+      for (const mark of ["first", "Second2"]) {
+        const request = await store.presign(key, { method: "PUT", size, sha256, mark, ...MINUTE });
+        await refused({ ...request, headers: other(request.headers, mark) }, bytes(1, size));
+        await sent(request, bytes(1, size));
+        assert.equal((await store.stat(key))?.mark, mark);
+      }
+      await putBytes(store, key, bytesOf(1, size));
+      assert.notEqual((await store.stat(key))?.mark, "Second2");
     },
   },
   {

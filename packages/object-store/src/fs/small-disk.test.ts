@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const SIZE = "16m";
 
 async function play(scenario: string, disk: SmallDisk): Promise<void> {
-  const [program = "", ...args] = [...disk.enter, process.execPath, CHILD, scenario, disk.path];
+  const [program, ...args] = [...disk.enter, process.execPath, CHILD, scenario, disk.path];
   assert.equal((await run(program, args)).stdout, `${scenario} done\n`);
 }
 

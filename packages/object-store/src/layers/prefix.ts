@@ -37,7 +37,9 @@ export class PrefixLayer extends Layer {
 
   override async stat(key: ObjectKey, o?: CallOptions): Promise<ObjectStat | undefined> {
     const stat = await this.inner.stat(this.#down(key), o);
-    return stat === undefined ? undefined : { ...renamed(stat, key), modifiedAt: stat.modifiedAt };
+    if (stat === undefined) return undefined;
+    const { modifiedAt, mark } = stat;
+    return { ...renamed(stat, key), modifiedAt, ...(mark === undefined ? {} : { mark }) };
   }
 
   override async get(key: ObjectKey, o?: GetOptions): Promise<StoredObject> {

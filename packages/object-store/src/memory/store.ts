@@ -12,7 +12,9 @@ import type {
   ObjectStat,
   ObjectStore,
   ObjectVersion,
+  PresignOptions,
   PutOptions,
+  SignedRequest,
   StoredObject,
 } from "../port.ts";
 import { resolveRange } from "../range.ts";
@@ -99,7 +101,7 @@ export class MemoryStore implements ObjectStore {
     return this.#publish(to, entry.bytes);
   }
 
-  async presign(): Promise<never> {
+  async presign(_key: ObjectKey, _o: PresignOptions): Promise<SignedRequest> {
     throw new StorageError("unsupported", "no request from elsewhere reaches the memory of this process");
   }
 

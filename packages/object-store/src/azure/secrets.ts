@@ -1,0 +1,12 @@
+const SECRETS: readonly (readonly [RegExp, string])[] = [
+  [/(\b(?:sig|signature)=)[^&\s"'<>;]+/gi, "$1***"],
+  [/(\b(?:AccountKey|SharedAccessSignature)=)[^;\s"']+/gi, "$1***"],
+  [/(\bSharedKey(?:Lite)? [^\s:"']+:)[\w+/=]+/g, "$1***"],
+  [/(\bBearer )[\w.~+/=-]+/g, "$1***"],
+  [/(signature found in the HTTP request is? ?')[^']*/gi, "$1***"],
+];
+
+/** The text without signatures, keys and tokens, which Azure's answers and addresses can carry. */
+export function masked(text: string): string {
+  return SECRETS.reduce((rest, [secret, shown]) => rest.replace(secret, shown), text);
+}

@@ -1,0 +1,27 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { StorageError } from "../errors.ts";
+
+/** How often a conditional write is sent that gets no answer. */
+export const ATTEMPTS = 5;
+
+/** Waits before the next attempt, each time about twice as long, and never exactly as long as others do. */
+export async function pause(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+  const milliseconds = 50 * 2 ** attempt * (0.5 + Math.random());
+  try {
+    await delay(milliseconds, undefined, signal === undefined ? {} : { signal });
+  } finally {
+    signal?.throwIfAborted();
+  }
+}
+
+/** Whether the condition decided against it, or there is nothing that it could be done to. */
+export function isRefusal({ code }: StorageError): boolean {
+  return code === "not-found" || code === "conflict";
+}
+
+/** The error of the last attempt, for the caller. @param uncertain whether any attempt may have succeeded */
+export function lastError(error: StorageError, uncertain: boolean): StorageError {
+  if (uncertain === error.uncertain) return error;
+  const message = `${error.message}; an earlier attempt may have succeeded`;
+  return new StorageError(error.code, message, { cause: error, retryable: error.retryable, uncertain });
+}

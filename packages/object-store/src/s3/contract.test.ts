@@ -1,0 +1,60 @@
+import { randomUUID } from "node:crypto";
+import { after, test, type TestContext } from "node:test";
+import { findService } from "../../../../scripts/services.ts";
+import { atEnd } from "../../../../test/support/at-end.ts";
+import { skip } from "../../../../test/support/require.ts";
+import { S3Server } from "../../../../test/support/s3-server.ts";
+import { objectStoreContract, type Deviation } from "../contract.ts";
+import { parseKey } from "../key.ts";
+import type { ObjectStore } from "../port.ts";
+import { openS3 } from "./open.ts";
+import { parseS3Url, type S3Location } from "./options.ts";
+
+const s3: readonly Deviation[] = [
+  {
+    test: "an etag never returns, however quickly an object is replaced or put again",
+    reason: "an etag of S3 is a digest: the same bytes, put again, have the same",
+  },
+];
+const versitygw: readonly Deviation[] = [
+  ...s3,
+  { test: "a key and one below it live side by side", reason: "a name is either a file or a folder" },
+  {
+    test: "delete with ifMatch removes this version only",
+    reason: "versitygw takes a conditional deletion of what is absent for done (S3: 404)",
+  },
+];
+
+/** A store URL of a real account or another server; credentials come from the usual places. */
+const given = process.env["HOLDALL_TEST_S3_URL"];
+const service = given === undefined ? await findService("versitygw") : undefined;
+
+if (given !== undefined) {
+  const location = parseS3Url(given);
+  const create = async (t: TestContext): Promise<ObjectStore> => {
+    const prefix = parseKey([location.prefix, `holdall-test-${randomUUID()}`].filter(Boolean).join("/"));
+    atEnd(t, () => clear({ ...location, prefix }));
+    return await openS3({ ...location, prefix });
+  };
+  objectStoreContract({ name: `s3 (${given})`, create, deviations: s3 });
+} else if (service === undefined || "missing" in service) {
+  test("s3 keeps the contract of ObjectStore", (t) => skip(t, `versitygw: ${service?.missing}`));
+} else {
+  const server = await S3Server.start();
+  after(() => server[Symbol.asyncDispose]());
+  Object.assign(process.env, server.env);
+  const create = async (): Promise<ObjectStore> => await openS3({ kind: "s3", bucket: await server.createBucket() });
+  objectStoreContract({ name: "s3 (versitygw)", create, deviations: versitygw });
+  const prefix = parseKey("a part/of+it/é");
+  objectStoreContract({
+    name: "s3 (versitygw) below a prefix",
+    create: async () => await openS3({ kind: "s3", bucket: await server.createBucket(), prefix }),
+    deviations: versitygw,
+  });
+}
+
+async function clear(location: S3Location): Promise<void> {
+  const store = await openS3(location);
+  for await (const { key } of store.list("")) await store.delete(key);
+  await store.close();
+}
