@@ -47,6 +47,25 @@ test("a whole object comes with everything that a cache or a resuming client wan
   assert.equal(headers["transfer-encoding"], undefined);
 });
 
+test("a download has the name that the batch was asked for, made safe, and none otherwise", async () => {
+  for (const [asked, expected] of [
+    [{ "x-filename": "../año 1.bin" }, "attachment; filename=\"a_o 1.bin\"; filename*=UTF-8''a%C3%B1o%201.bin"],
+    [{ "x-filename": "a.bin", "x-disposition": "inline" }, 'inline; filename="a.bin"'],
+    [{ "x-disposition": "attachment" }, "attachment"],
+    [{ "x-filename": 7, "x-disposition": null }, undefined],
+  ] as const) {
+    const path = await user.target("public/app", "download", { oid: OID, ...asked });
+    const { status, headers } = await send({ port: server.port, method: "GET", path, headers: {} });
+    assert.equal(status, 200);
+    assert.equal(headers["content-disposition"], expected);
+  }
+  // Whoever changes the link can ask for no more than the batch could.
+  const path = `${PATH}&filename=${encodeURIComponent('x"\r\nSet-Cookie: a=b')}&disposition=javascript`;
+  const { headers } = await send({ port: server.port, method: "HEAD", path, headers: {} });
+  assert.match(headers["content-disposition"] ?? "", /^attachment; filename="x_Set-Cookie: a=b"/);
+  assert.equal(headers["set-cookie"], undefined);
+});
+
 test("shared caches may keep what anyone may read, and nothing else", async () => {
   const oid = await user.upload("private/app", BYTES);
 
