@@ -14,7 +14,8 @@ export const largeUpload: Bench = {
   title: "One object of 1 GiB up",
   about: `\`curl\` sends 1 GiB that does not compress, another object each round, and waits for the answer, which Holdall gives when
 the object is hashed and on the disk. The floor is one process that copies the same file on the same disk: it reads 4 MiB,
-hashes, writes, and ends with fdatasync; \`dd\` does the same without hashing. Peers may answer before anything is on the disk.`,
+hashes, writes, and ends with fdatasync; \`dd\` does the same without hashing. Peers may answer before anything is on the disk.
+Before each upload another file of that size is written and removed, so that all of them find the same memory at hand.`,
 
   async run(stage, peers) {
     const folder = await stage.folder("source");
@@ -35,7 +36,7 @@ hashes, writes, and ends with fdatasync; \`dd\` does the same without hashing. P
       if (server === undefined) continue;
       const run = async (round: number): Promise<Sample> => {
         const action = await actionFor(server.lfsUrl, "upload", await objectOf(round));
-        await stage.settle();
+        await stage.settleWithMemory(1.25 * file.size);
         return server.process.under(() => putFile(stage, action, file.path, file.size));
       };
       contestants.push(contestantOf(stage, contender, run));

@@ -16,7 +16,7 @@ const FILES_PROGRAM = fileURLToPath(import.meta.resolve("./files-floor.ts"));
 export function copyFloors(stage: Stage, file: LargeFile, folder: string): readonly [Contestant, Contestant] {
   const target = join(folder, "copy");
   const rate = async (program: string, args: readonly string[], printed: boolean): ReturnType<Contestant["run"]> => {
-    await stage.settle();
+    await stage.settleWithMemory(1.25 * file.size);
     const { stdout, seconds, cpuSeconds } = await stage.run(program, args);
     await rm(target);
     return { value: file.size / 1e6 / (printed ? Number(stdout) : seconds), serverCpu: cpuSeconds };

@@ -1,6 +1,9 @@
+import { join } from "node:path";
 import { findService, type FoundService, type ServiceName } from "../../scripts/services.ts";
 import { TemporaryFolder } from "../../test/support/temporary-folder.ts";
 import { runTimed, type Timed, type TimedOptions } from "./timed-program.ts";
+
+const MiB = 1024 * 1024;
 
 /** The programs that the loads cannot do without. */
 const NEEDED = ["git", "git-lfs", "nginx", "wrk", "curl"] as const satisfies readonly ServiceName[];
@@ -100,6 +103,17 @@ export class Stage implements AsyncDisposable {
   /** Has the system write what it still holds back, so that no run pays for what came before it. */
   async settle(): Promise<void> {
     await this.run("sync", []);
+  }
+
+  /**
+   * As {@link settle}, and everybody finds as much memory that is ready to use: it is several times quicker to fill what
+   * somebody has just given back than what the machine has to fetch first, a virtual one from its host.
+   */
+  async settleWithMemory(bytes: number): Promise<void> {
+    await this.settle();
+    await using part = this.part();
+    const file = join(await part.folder("memory"), "file");
+    await this.run("dd", ["if=/dev/zero", `of=${file}`, "bs=1M", `count=${Math.ceil(bytes / MiB)}`]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
