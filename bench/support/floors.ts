@@ -37,7 +37,7 @@ export function filesFloor(
     run: async () => {
       await using part = stage.part();
       const target = await part.folder("floor");
-      await stage.settle();
+      await stage.settleWithMemory(1.25 * files * size);
       const { stdout } = await part.run(process.execPath, [FILES_PROGRAM, String(files), String(size), target]);
       const [seconds = Number.NaN, cpuSeconds = Number.NaN] = stdout.split(" ").map(Number);
       return { value: files / seconds, serverCpu: cpuSeconds };

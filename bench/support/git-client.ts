@@ -11,8 +11,14 @@ export class GitClient {
   readonly #env: Readonly<NodeJS.ProcessEnv>;
   readonly #folder: string;
   readonly #files: number;
+  /** Bytes of all files. */
+  readonly #bytes: number;
 
-  private constructor(stage: Stage, o: { env: Readonly<NodeJS.ProcessEnv>; folder: string; files: number }) {
+  private constructor(
+    stage: Stage,
+    o: { env: Readonly<NodeJS.ProcessEnv>; folder: string; files: number; size: number },
+  ) {
+    this.#bytes = o.files * o.size;
     this.#stage = stage;
     this.#env = o.env;
     this.#folder = o.folder;
@@ -26,7 +32,7 @@ export class GitClient {
     const env = await makeGitHome(home, { name: "bench", gitLfs: stage.programs["git-lfs"] });
     const folder = join(home, "work");
     await mkdir(folder);
-    const client = new GitClient(stage, { env, folder, files });
+    const client = new GitClient(stage, { env, folder, files, size });
     await client.#git("init", "--quiet");
     // Nothing is sent there: its objects go to `lfs.url`.
     await client.#git("remote", "add", "origin", join(home, "remote.git"));
@@ -57,7 +63,7 @@ export class GitClient {
   }
 
   async #timed(args: readonly string[]): Promise<Sample> {
-    await this.#stage.settle();
+    await this.#stage.settleWithMemory(1.25 * this.#bytes);
     const { seconds, cpuSeconds } = await this.#git(...args);
     return { value: this.#files / seconds, clientCpu: cpuSeconds };
   }

@@ -12,7 +12,7 @@ const CONNECTIONS = 10_000;
 /** So many of them ask at a time. */
 const AT_ONCE = 250;
 /** Bytes. A bare server of Node takes about 15 KiB for each. */
-const MEMORY_FOR_EACH = 20 * 1024;
+const MEMORY_FOR_EACH = 24 * 1024;
 const REPOSITORY = "team/app";
 
 story("10,000 idle connections keep nobody from being served, in little memory", async (t) => {

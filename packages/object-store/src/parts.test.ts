@@ -21,7 +21,10 @@ test("a body is cut into parts of one size, however its chunks come", async () =
       fc.array(fc.integer({ min: 0, max: 200 })),
       async (size, partSize, sizes) => {
         const bytes = bytesOf(1, size);
-        const parts = await sendParts(chunked(bytes, sizes), partSize, async (part, number) => ({ part, number }));
+        const parts = await sendParts(chunked(bytes, sizes), partSize, async (part, number) => ({
+          part: Buffer.from(part),
+          number,
+        }));
         assert.deepEqual(Buffer.concat(parts.map(({ part }) => part)), bytes);
         assert.deepEqual(
           parts.map(({ number }) => number),
@@ -95,4 +98,15 @@ test("the largest objects get larger parts rather than too many", () => {
   assert.equal(partSizeFor(80_000 * MiB, { most: 10_000 }), 8 * MiB);
   const size = partSizeFor(5 * 1024 * 1024 * MiB, { most: 10_000 });
   assert.ok(Math.ceil((5 * 1024 * 1024 * MiB) / size) <= 10_000 && size % MiB === 0, `${size}`);
+});
+
+test("chunks that are given away are freed, and those that share their memory are not", async () => {
+  const whole = new Uint8Array(100);
+  const [own, shared] = [new Uint8Array(30), whole.subarray(0, 30)];
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    yield own;
+    yield shared;
+  };
+  assert.equal((await sendParts(body(), 1000, async (part) => part.length, { handOver: true }))[0], 60);
+  assert.deepEqual([own.length, whole.length], [0, 100]);
 });

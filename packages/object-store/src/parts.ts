@@ -4,6 +4,8 @@ export const PART_SIZE: number = 8 * 1024 * 1024;
 const AT_ONCE = 4;
 /** How many bytes of parts may be on their way, those of all bodies together; each body may always have one. */
 const MEMORY = 128 * 1024 * 1024;
+/** How many parts' worth of memory is kept for the next ones. */
+const SPARE = 8;
 
 let senders = 0;
 
@@ -19,13 +21,16 @@ export function partSizeFor(size: number, { most }: { readonly most: number }): 
 /**
  * Cuts a body into parts and sends several at once, with bounded memory: at most four of one body, fewer when many
  * bodies are sent. A failure stops the reading, and is thrown when nothing is on its way any more.
- * @param send gets the parts numbered from 1. Its signal is aborted when another part, or the body, has failed
+ * @param send gets the parts numbered from 1, in memory that is used again when the promise has resolved. Its signal is
+ *   aborted when another part, or the body, has failed
+ * @param o.handOver as in `PutOptions`
  * @returns what `send` returned, in the order of the parts; nothing for an empty body
  */
 export async function sendParts<T>(
   body: AsyncIterable<Uint8Array>,
   partSize: number,
   send: (part: Uint8Array, number: number, signal: AbortSignal) => Promise<T>,
+  o: { readonly handOver?: boolean | undefined } = {},
 ): Promise<T[]> {
   const results: T[] = [];
   const underway = new Set<Promise<void>>();
@@ -38,6 +43,8 @@ export async function sendParts<T>(
   const sendOne = async (part: Uint8Array, number: number): Promise<void> => {
     try {
       results[number - 1] = await send(part, number, stop.signal);
+      // Not after a failure: somebody may still be writing from it.
+      giveBack(part);
     } catch (error) {
       fail(error);
     }
@@ -45,7 +52,7 @@ export async function sendParts<T>(
   senders += 1;
   try {
     let number = 0;
-    for await (const part of partsOf(body, partSize)) {
+    for await (const part of partsOf(body, partSize, o.handOver === true)) {
       if (failure !== undefined) break;
       number += 1;
       const sending = sendOne(part, number);
@@ -67,24 +74,47 @@ function atOnce(partSize: number): number {
   return Math.max(1, Math.min(AT_ONCE, Math.floor(MEMORY / partSize / senders)));
 }
 
-/** The body in pieces of this many bytes, the last one smaller; each has memory of its own. */
-async function* partsOf(body: AsyncIterable<Uint8Array>, partSize: number): AsyncGenerator<Uint8Array> {
-  let chunks: Uint8Array[] = [];
+/** The body in pieces of this many bytes, the last one smaller, each in memory of its own. */
+async function* partsOf(
+  body: AsyncIterable<Uint8Array>,
+  partSize: number,
+  handOver: boolean,
+): AsyncGenerator<Uint8Array> {
+  let part = new Uint8Array(0);
   let bytes = 0;
   for await (const chunk of body) {
-    let rest = chunk;
-    while (bytes + rest.length >= partSize) {
-      const taken = partSize - bytes;
-      yield joined([...chunks, rest.subarray(0, taken)]);
-      rest = rest.subarray(taken);
-      chunks = [];
+    for (let at = 0; at < chunk.length;) {
+      if (bytes === 0) part = memoryFor(partSize);
+      const taken = Math.min(partSize - bytes, chunk.length - at);
+      part.set(chunk.subarray(at, at + taken), bytes);
+      at += taken;
+      bytes += taken;
+      if (bytes < partSize) continue;
+      yield part;
       bytes = 0;
     }
-    if (rest.length === 0) continue;
-    chunks.push(rest);
-    bytes += rest.length;
+    if (handOver) free(chunk);
   }
-  if (bytes > 0) yield joined(chunks);
+  if (bytes > 0) yield part.subarray(0, bytes);
+}
+
+/** Memory of parts that were sent, for the next ones: new memory has to be fetched from the system, page by page. */
+const spare: ArrayBuffer[] = [];
+
+function memoryFor(partSize: number): Uint8Array<ArrayBuffer> {
+  const at = spare.findIndex(({ byteLength }) => byteLength === partSize);
+  const [found] = at < 0 ? [] : spare.splice(at, 1);
+  // Not from the pool that small buffers share, nor filled with zeros.
+  return new Uint8Array(found ?? Buffer.allocUnsafeSlow(partSize).buffer);
+}
+
+function giveBack({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === PART_SIZE && spare.length < SPARE) spare.push(buffer);
+}
+
+/** Gives memory back without waiting for the collector, unless others may have a part of it. */
+export function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {

@@ -23,7 +23,7 @@ const FORMS =
  * @throws StorageError `invalid` for anything else
  */
 export function parseStoreUrl(text: string): StoreUrl {
-  switch (/^([a-z][a-z\d+.-]*):/i.exec(text)?.[1]?.toLowerCase()) {
+  switch (/^([a-z][a-z\d+.-]*):/i.exec(text)?.[1]?.toLowerCase() ?? "") {
     case "file":
       return { kind: "file", path: parseFileUrl(text) };
     case "s3":

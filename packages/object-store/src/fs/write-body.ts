@@ -1,5 +1,6 @@
 import type { Stats } from "node:fs";
 import type { Intake } from "../intake.ts";
+import { free } from "../parts.ts";
 import { close, closeSync, fdatasync, fstatSync, futimes, writeFully } from "./calls.ts";
 import { nextTimestamp } from "./file-stat.ts";
 
@@ -130,9 +131,4 @@ class PendingWrites {
 function handled(promise: Promise<void>): Promise<void> {
   promise.catch(() => undefined);
   return promise;
-}
-
-/** Gives memory back without waiting for the collector, unless others may have a part of it. */
-function free({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
