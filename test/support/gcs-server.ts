@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { after, type TestContext } from "node:test";
-import type { FoundService } from "../../scripts/services.ts";
+import { findService, type FoundService } from "../../scripts/services.ts";
 import { requireService } from "./require.ts";
 import { ServiceProcess } from "./service-process.ts";
 
@@ -29,6 +29,12 @@ export class GcsServer implements AsyncDisposable {
     this.#processes = processes;
   }
 
+  /** Starts one. @returns why not, where fake-gcs-server can neither be found nor installed */
+  static async find(): Promise<GcsServer | { readonly missing: string }> {
+    const service = await findService("fake-gcs-server");
+    return "missing" in service ? service : await GcsServer.start(service);
+  }
+
   /** @param service fake-gcs-server */
   static async start(service: FoundService): Promise<GcsServer> {
     await using processes = new AsyncDisposableStack();
@@ -50,8 +56,8 @@ export class GcsServer implements AsyncDisposable {
     const name = `holdall-${randomUUID()}`;
     const body = Buffer.from(JSON.stringify({ name }));
     const answer = await ask(new URL("/storage/v1/b", this.bare), "POST", { "content-type": "application/json" }, body);
-    if (answer.status !== 200)
-      throw new Error(`fake-gcs-server made no bucket: ${answer.status} ${answer.body.toString()}`);
+    const words = answer.body.toString();
+    if (answer.status !== 200) throw new Error(`fake-gcs-server made no bucket: ${answer.status} ${words}`);
     return name;
   }
 
@@ -79,6 +85,8 @@ interface Answer {
 interface Session {
   /** Bytes that it has for good. */
   received: number;
+  /** What was asked before, which comes first: the store may notice later than the client that a connection has broken. */
+  turn: Promise<unknown>;
   /** To the last chunk. */
   completion?: Answer;
 }
@@ -149,10 +157,16 @@ class GoogleRules {
     return undefined;
   }
 
-  /** A chunk of a session, the question how far it is, or its end. */
   async #continue(id: string, incoming: IncomingMessage): Promise<Answer> {
-    const session = this.#sessions.get(id) ?? { received: 0 };
+    const session = this.#sessions.get(id) ?? { received: 0, turn: Promise.resolve() };
     this.#sessions.set(id, session);
+    const turn = session.turn.then(() => this.#advance(session, incoming));
+    session.turn = turn.catch(() => undefined);
+    return await turn;
+  }
+
+  /** A chunk of a session, the question how far it is, or its end. */
+  async #advance(session: Session, incoming: IncomingMessage): Promise<Answer> {
     const { bytes, isWhole } = await received(incoming);
     if (incoming.method === "DELETE") session.completion = { status: 499, headers: {}, body: Buffer.alloc(0) };
     if (session.completion !== undefined) return session.completion;

@@ -69,7 +69,7 @@ async function commit(
 ): Promise<Assembled> {
   const names = parts.map(({ etag }) => blockOf(etag));
   const headers = contentType === undefined ? {} : { blobHTTPHeaders: { blobContentType: contentType } };
-  const etag = await client.ask(call, async (abortSignal) => {
+  const etag = await client.ask({ ...call, needs: "stage" }, async (abortSignal) => {
     const o = { abortSignal, conditions: { ifMatch }, ...headers };
     const committed = await client.blobOnce(blob).commitBlockList(names, o);
     if (committed.etag === undefined) throw new RangeError("the answer has no ETag");

@@ -31,7 +31,7 @@ export async function putBlocks(
   const names = await sendParts(body, partSizeFor(size, { most: MAX_BLOCKS }), async (part, number, stop) => {
     const name = blockName(id, number);
     const ended = signal === undefined ? stop : AbortSignal.any([stop, signal]);
-    await client.ask({ doing, needs: "write", signal: ended, bytes: part.length }, (abortSignal) =>
+    await client.ask({ doing, needs: "stage", signal: ended, bytes: part.length }, (abortSignal) =>
       client.blob(blob).stageBlock(name, part, part.length, { abortSignal }),
     );
     return name;

@@ -11,7 +11,7 @@ import { StorageError } from "../errors.ts";
 import { Connections } from "./connections.ts";
 import type { AzureAccess, AzureCredential } from "./credentials.ts";
 import { Deadline } from "./deadline.ts";
-import { azureError, lostAnswer, type Attempt, type Permission } from "./errors.ts";
+import { azureError, noAnswerWithin, type Attempt, type Permission } from "./errors.ts";
 import { formatAzureUrl, type AccessTier, type AzureLocation } from "./options.ts";
 import { DelegationKeys, Signer, type Signature } from "./signer.ts";
 
@@ -113,7 +113,7 @@ export class AzureClient {
   }
 
   late(call: Call): StorageError {
-    return lostAnswer(`there was no answer within ${this.#patience / 1000} seconds`, this.#attempt(call));
+    return noAnswerWithin(this.#patience / 1000, this.#attempt(call));
   }
 
   /** Signs a request for others. Only where it {@link signs}. */

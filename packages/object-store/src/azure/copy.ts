@@ -50,9 +50,12 @@ export class Copier {
       const names = await this.#gather(copy);
       try {
         return await publishBlocks(this.#client, copy, names);
-      } catch (error) {
+      } catch (cause) {
         // Something else was published under the name. Unlike the body of a put, the source is still there.
-        if (!isAzureError(error, "InvalidBlockList") || attempts === ATTEMPTS) throw error;
+        if (!isAzureError(cause, "InvalidBlockList")) throw cause;
+        if (attempts === ATTEMPTS) {
+          throw new StorageError("unavailable", `${copy.doing} failed: others were quicker each time`, { cause });
+        }
       }
     }
   }
@@ -68,7 +71,7 @@ export class Copier {
 
   /** Gathers the bytes of the source under the target's name, where they wait to be published. */
   async #gather({ from, source, blob, id, doing, signal }: Copy): Promise<string[]> {
-    const size = Math.max(this.#sizes.piece, Math.ceil(source.size / MAX_BLOCKS / MiB) * MiB);
+    const size = Math.max(this.#sizes.piece, Math.ceil(source.size / MAX_BLOCKS));
     const starts = Array.from({ length: Math.ceil(source.size / size) }, (_, i) => i * size);
     const names = starts.map((_, i) => blockName(id, i + 1));
     const stop = new AbortController();
@@ -77,7 +80,7 @@ export class Copier {
     const work = async (): Promise<void> => {
       for (const [i, start] of queue) {
         const bytes = Math.min(size, source.size - start);
-        const call: Call = { doing, needs: "write", signal: ended, bytes: bytes / FASTER };
+        const call: Call = { doing, needs: "stage", signal: ended, bytes: bytes / FASTER };
         const { url, options } = await this.#client.source(from, call);
         const target = this.#client.blob(blob);
         await this.#client.ask(call, (abortSignal) =>

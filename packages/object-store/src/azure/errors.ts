@@ -2,8 +2,8 @@ import { isRestError, type RestError } from "@azure/storage-blob";
 import { StorageError, type StorageErrorCode, type StorageErrorOptions } from "../errors.ts";
 import { masked } from "./secrets.ts";
 
-/** What a call needs to be allowed. */
-export type Permission = "read" | "write" | "delete" | "list" | "sign";
+/** What a call needs to be allowed; `stage` is to write what nobody sees yet. */
+export type Permission = "read" | "write" | "stage" | "delete" | "list" | "sign";
 
 /** What was being done, for the message. */
 export interface Attempt {
@@ -44,7 +44,7 @@ const NOT_KNOWN =
   "the credentials are not accepted: is the key, the SAS or the token this account's and still valid, and is this machine's clock right?";
 
 /** What each of Azure's codes, or code and status, means to a caller. What is not here goes by its status. */
-const MEANING: Readonly<Record<string, Meaning>> = {
+export const MEANING: Readonly<Record<string, Meaning>> = {
   BlobNotFound: { code: "not-found", hint: "there is no such object" },
   ContainerNotFound: { code: "unavailable", hint: NO_CONTAINER, retryable: false },
   ContainerDisabled: { code: "unavailable", hint: "the container is disabled by its administrator", retryable: false },
@@ -116,6 +116,7 @@ const MEANING: Readonly<Record<string, Meaning>> = {
 
 /** In the order in which they are looked at. */
 const BY_STATUS: readonly (readonly [(status: number) => boolean, Meaning])[] = [
+  [(status) => status === 400, { code: "invalid" }],
   [(status) => status === 401 || status === 403, { code: "denied", hint: NOT_KNOWN }],
   [(status) => status === 408, { code: "unavailable", uncertain: true }],
   [(status) => status === 412, { code: "conflict" }],
@@ -123,16 +124,17 @@ const BY_STATUS: readonly (readonly [(status: number) => boolean, Meaning])[] = 
   [(status) => status === 429, { code: "throttled", hint: "too many requests at once" }],
   [(status) => status === 501 || status === 505, { code: "unsupported" }],
   [(status) => status >= 500, { code: "unavailable", uncertain: true }],
-  [
-    () => true,
-    { code: "unavailable", hint: "that is no answer of Azure Blob Storage: is the endpoint right?", retryable: false },
-  ],
+  [() => true, { code: "unavailable", retryable: false }],
 ];
+
+/** Said of an answer such as Azure never gives: something else answers there. */
+const FOREIGN: Meaning = { code: "unavailable", hint: "is the endpoint right?", retryable: false };
 
 /** The actions of Azure's roles, and the letters of a SAS. */
 const GRANTS: Readonly<Record<Permission, string>> = {
   read: blobGrant("blobs/read", "r"),
   write: blobGrant("blobs/write", "w"),
+  stage: blobGrant("blobs/write", "w"),
   delete: blobGrant("blobs/delete", "d"),
   list: blobGrant("blobs/read", "l"),
   sign: "give the identity the role Storage Blob Delegator on the account (the action Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action)",
@@ -145,6 +147,7 @@ function blobGrant(action: string, letter: string): string {
 
 /** The request never got as far as the server. */
 const NOT_SENT = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"];
+const NOT_TRUSTED = "the endpoint's certificate is not trusted by this machine";
 const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/;
 
 /** Thrown by `@azure/identity` when it has no token to give. */
@@ -155,73 +158,70 @@ const IDENTITY_ERRORS = [
   "AuthenticationRequiredError",
 ];
 
+const CREDENTIALS =
+  'set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN; or have an identity: a managed one, AZURE_CLIENT_ID with AZURE_TENANT_ID and its secret, or "az login"';
+
 /** Turns an error of Azure's packages into a StorageError; any other is returned as it is. */
 export function azureError(error: unknown, attempt: Attempt): unknown {
   if (!(error instanceof Error) || error instanceof StorageError) return error;
   if (IDENTITY_ERRORS.includes(error.name)) return noIdentity(error, attempt);
   if (isRestError(error)) return error.statusCode === undefined ? noAnswer(error, attempt) : answer(error, attempt);
-  // The SDK's way of saying that an answer broke off, or lacks what every answer of Azure has.
+  // An answer that broke off, or that lacks what every answer of Azure has.
   return error.name === "AbortError" || error instanceof RangeError ? noAnswer(error, attempt) : error;
 }
 
-/** An error for a call that had no answer, or only part of it. */
-export function lostAnswer(reason: string, { doing, at, needs }: Attempt, options: ErrorOptions = {}): StorageError {
-  return new StorageError("unavailable", `${doing} in ${at} failed: ${reason}`, {
-    ...options,
-    uncertain: changes(needs),
+/** An error for a call that was not answered in time. */
+export function noAnswerWithin(seconds: number, attempt: Attempt): StorageError {
+  return new StorageError("unavailable", failed(attempt, `there was no answer within ${seconds} seconds`), {
+    uncertain: changes(attempt),
   });
 }
 
-function answer(error: RestError, { doing, at, needs }: Attempt): StorageError {
+function answer(error: RestError, attempt: Attempt): StorageError {
   const status = error.statusCode ?? 0;
   const headers = error.response?.headers;
-  const azureCode = headers?.get("x-ms-copy-source-error-code") ?? headers?.get("x-ms-error-code") ?? error.code;
+  const azureCode = headers?.get("x-ms-copy-source-error-code") ?? headers?.get("x-ms-error-code");
   const sourceStatus = Number(headers?.get("x-ms-copy-source-status-code") ?? status);
-  const meaning = MEANING[`${azureCode} ${status}`] ?? MEANING[`${azureCode}`] ?? byStatus(sourceStatus);
-  const about = [azureCode, `status ${status}`, requestOf(headers?.get("x-ms-request-id"))].filter(Boolean).join(", ");
-  const grant = meaning.code === "denied" && meaning.hint?.startsWith(NOT_ALLOWED) === true ? `; ${GRANTS[needs]}` : "";
-  const hint = meaning.hint === undefined ? "" : `; ${meaning.hint}`;
-  return new AzureError(
-    meaning.code,
-    `${doing} in ${at} failed: ${masked(about)}${hint}${grant}`,
-    azureCode ?? String(status),
-    {
-      cause: withoutSecrets(error),
-      uncertain: meaning.uncertain === true && changes(needs),
-      ...(meaning.retryable === undefined ? {} : { retryable: meaning.retryable }),
-    },
-  );
-}
-
-function byStatus(status: number): Meaning {
-  return BY_STATUS.find(([applies]) => applies(status))?.[1] ?? { code: "unavailable" };
-}
-
-function requestOf(id: string | undefined): string | undefined {
-  return id === undefined ? undefined : `request ${id}`;
-}
-
-function noAnswer(error: Error, { doing, at, needs }: Attempt): StorageError {
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  const untrusted = UNTRUSTED.test(code);
-  const hint = untrusted ? "; the endpoint's certificate is not trusted by this machine" : "";
-  const reason = error.name === "AbortError" ? "the connection broke off" : masked(error.message) || code;
-  return new StorageError("unavailable", `${doing} in ${at} failed: ${reason}${hint}`, {
+  const meaning = MEANING[`${azureCode} ${status}`] ?? MEANING[`${azureCode}`] ?? byStatus(sourceStatus, azureCode);
+  const request = headers?.get("x-ms-request-id");
+  const said = [azureCode, `status ${status}`, request === undefined ? undefined : `request ${request}`];
+  const notAllowed = meaning.code === "denied" && meaning.hint?.startsWith(NOT_ALLOWED) === true;
+  const about = masked(said.filter((part) => part !== undefined).join(", "));
+  const grant = notAllowed ? GRANTS[attempt.needs] : undefined;
+  return new AzureError(meaning.code, failed(attempt, about, meaning.hint, grant), azureCode ?? String(status), {
     cause: withoutSecrets(error),
-    retryable: !untrusted,
-    uncertain: changes(needs) && !untrusted && !NOT_SENT.includes(code),
+    uncertain: meaning.uncertain === true && changes(attempt),
+    ...(meaning.retryable === undefined ? {} : { retryable: meaning.retryable }),
   });
 }
 
-function noIdentity(error: Error, { doing, at }: Attempt): StorageError {
-  return new StorageError(
-    "denied",
-    `${doing} in ${at} failed: there are no credentials for Azure (${error.name}). Set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN; or have an identity: a managed one, AZURE_CLIENT_ID with AZURE_TENANT_ID and its secret, or "az login"`,
-    { cause: withoutSecrets(error) },
-  );
+function byStatus(status: number, azureCode: string | undefined): Meaning {
+  const foreign = azureCode === undefined && (status <= 400 || status === 404);
+  return (foreign ? undefined : BY_STATUS.find(([applies]) => applies(status))?.[1]) ?? FOREIGN;
 }
 
-function changes(needs: Permission): boolean {
+function noAnswer(error: Error, attempt: Attempt): StorageError {
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const reason = error.name === "AbortError" ? "the connection broke off" : masked(error.message) || code;
+  const lasting = error instanceof RangeError ? FOREIGN.hint : UNTRUSTED.test(code) ? NOT_TRUSTED : undefined;
+  const hint = lasting ?? (code === "ENOTFOUND" ? "is there such an account?" : undefined);
+  return new StorageError("unavailable", failed(attempt, reason, hint), {
+    cause: withoutSecrets(error),
+    retryable: lasting === undefined,
+    uncertain: changes(attempt) && lasting !== NOT_TRUSTED && !NOT_SENT.includes(code),
+  });
+}
+
+function noIdentity(error: Error, attempt: Attempt): StorageError {
+  const reason = `there are no credentials for Azure (${error.name})`;
+  return new StorageError("denied", failed(attempt, reason, CREDENTIALS), { cause: withoutSecrets(error) });
+}
+
+function failed({ doing, at }: Attempt, ...reasons: readonly (string | undefined)[]): string {
+  return `${doing} in ${at} failed: ${reasons.filter((reason) => reason !== undefined).join("; ")}`;
+}
+
+function changes({ needs }: Attempt): boolean {
   return needs === "write" || needs === "delete";
 }
 

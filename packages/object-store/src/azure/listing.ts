@@ -1,4 +1,4 @@
-import type { ContainerListBlobFlatSegmentResponse } from "@azure/storage-blob";
+import type { BlobItem, ContainerListBlobsOptions } from "@azure/storage-blob";
 import { compareKeys } from "../compare.ts";
 import type { ObjectStat } from "../port.ts";
 import type { AzureClient, Call } from "./client.ts";
@@ -7,42 +7,60 @@ import { statOf, type BlobStat } from "./look.ts";
 /** The most that the service lists in one answer. */
 const PAGE = 5000;
 
-export interface ListedBlob extends Pick<BlobStat, "size" | "etag" | "modifiedAt"> {
-  readonly name: string;
-}
+type Listed = Pick<BlobStat, "size" | "etag" | "modifiedAt">;
 
-/**
- * The blobs whose names begin with `prefix`, page by page as they are asked for.
- * @param o.uncommitted also those of which there are only blocks
- */
+/** The blobs whose names begin with `prefix`, asked for page by page. */
 export async function* listBlobs(
   client: AzureClient,
   call: Call,
-  { prefix, uncommitted = false }: { readonly prefix: string; readonly uncommitted?: boolean },
-): AsyncGenerator<ListedBlob> {
+  prefix: string,
+): AsyncGenerator<Listed & { readonly name: string }> {
+  for await (const page of pages(client, call, { prefix }, ({ name, properties }) => ({
+    name,
+    ...statOf(properties),
+  }))) {
+    yield* page;
+  }
+}
+
+/**
+ * The same, and those of which there are only blocks: of these, Azure tells nothing but the name. Azurite tells the rest,
+ * too, so that they look like any other there.
+ */
+export async function* listAllBlobs(
+  client: AzureClient,
+  call: Call,
+  prefix: string,
+): AsyncGenerator<{ readonly name: string; readonly modifiedAt: Date | undefined }> {
+  const options = { prefix, includeUncommitedBlobs: true };
+  for await (const page of pages(client, call, options, ({ name, properties }) => {
+    return { name, modifiedAt: properties.lastModified };
+  })) {
+    yield* page;
+  }
+}
+
+async function* pages<T>(
+  client: AzureClient,
+  call: Call,
+  options: ContainerListBlobsOptions,
+  map: (item: BlobItem) => T,
+): AsyncGenerator<T[]> {
   let continuationToken: string | undefined;
   do {
     const page = await client.ask(call, async (abortSignal) => {
-      const pages = client.container
-        .listBlobsFlat({ prefix, includeUncommitedBlobs: uncommitted, abortSignal })
-        .byPage({ maxPageSize: PAGE, ...(continuationToken === undefined ? {} : { continuationToken }) });
-      const step = await pages.next();
-      return step.done === true ? undefined : pageOf(step.value);
+      const step = await client.container
+        .listBlobsFlat({ ...options, abortSignal })
+        .byPage({ maxPageSize: PAGE, ...(continuationToken === undefined ? {} : { continuationToken }) })
+        .next();
+      if (step.done === true) return undefined;
+      const { segment, continuationToken: next } = step.value;
+      return { items: segment.blobItems.map(map), next };
     });
     if (page === undefined) return;
-    yield* page.blobs;
+    yield page.items;
     continuationToken = page.next;
   } while (continuationToken !== undefined && continuationToken !== "");
-}
-
-function pageOf({ segment, continuationToken }: ContainerListBlobFlatSegmentResponse): {
-  readonly blobs: readonly ListedBlob[];
-  readonly next: string | undefined;
-} {
-  return {
-    blobs: segment.blobItems.map(({ name, properties }) => ({ name, ...statOf(properties) })),
-    next: continuationToken,
-  };
 }
 
 /** Where the order of UTF-16, by which Azurite sorts, can begin to differ from that of UTF-8. */

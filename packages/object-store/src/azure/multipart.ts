@@ -11,7 +11,7 @@ import type { AzureClient, Call } from "./client.ts";
 import type { Copier } from "./copy.ts";
 import type { Deadline } from "./deadline.ts";
 import { isAzureError } from "./errors.ts";
-import { listBlobs } from "./listing.ts";
+import { listAllBlobs } from "./listing.ts";
 import { lookAt } from "./look.ts";
 import type { BlobNames } from "./names.ts";
 import { blockOf, latestParts, newPartName } from "./part-names.ts";
@@ -23,11 +23,11 @@ const DAY = 24 * 60 * 60_000;
 
 /**
  * Uploads in parts. Azure has none of its own: blocks wait under the name of the blob that they are for, where two
- * uploads meet, where whatever is published discards them, where nothing removes them for a week, and where whoever may
- * put a block may just as well publish. So each upload is a blob of its own below `.holdall/uploads/`, empty at first, to
- * which its parts are blocks. `complete` commits them there, has the service copy that blob to its key, and deletes it;
- * to give the upload up, it is enough to delete it. The copy costs the service about a second for each gigabyte and the
- * caller no bytes.
+ * uploads meet, where whatever is published discards them, where nothing else removes them for a week, and where whoever
+ * may put a block may just as well publish. So each upload is a blob of its own below `.holdall/uploads/`, empty at
+ * first, and its parts are blocks of that. `complete` commits them there, has the service copy that blob to its key, and
+ * deletes it. For large objects the copy takes the service a while, but no bytes come here; and what has been signed for
+ * a part is never good for the object.
  */
 export class AzureUploads implements MultipartUploads {
   readonly limits = { minPartSize: 1, maxPartSize: MAX_BLOCK_SIZE, maxParts: MAX_BLOCKS } as const;
@@ -128,11 +128,12 @@ export class AzureUploads implements MultipartUploads {
 
   async abort(key: ObjectKey, upload: string, { signal }: CallOptions = {}): Promise<void> {
     if (!isUpload(upload)) return;
-    await this.#discard(this.#blobOf(key, upload), {
-      doing: `giving up the upload of ${key}`,
-      needs: "delete",
-      signal,
-    });
+    const call: Call = { doing: `giving up the upload of ${key}`, needs: "delete", signal };
+    try {
+      await this.#discard(this.#blobOf(key, upload), { ifMatch: "*" }, call);
+    } catch (error) {
+      if (!isAzureError(error, "ConditionNotMet")) throw error;
+    }
   }
 
   /** Discards uploads that were begun more than a day ago. @returns how many */
@@ -140,11 +141,14 @@ export class AzureUploads implements MultipartUploads {
     const call: Call = { doing: "discarding unfinished uploads", needs: "delete" };
     const before = Date.now() - DAY;
     let discarded = 0;
-    // Also those that are only blocks: parts that were sent directly after their upload was given up.
-    const uploads = { prefix: this.#names.uploads, uncommitted: true };
-    for await (const { name, modifiedAt } of listBlobs(this.#client, { ...call, needs: "list" }, uploads)) {
-      if (modifiedAt.getTime() >= before) continue;
-      await this.#discard(name, call);
+    for await (const { name, modifiedAt } of listAllBlobs(
+      this.#client,
+      { ...call, needs: "list" },
+      this.#names.uploads,
+    )) {
+      // One of only blocks is no upload: they were sent directly after it had been given up.
+      if (modifiedAt !== undefined && modifiedAt.getTime() >= before) continue;
+      await this.#discard(name, {}, call);
       discarded += 1;
     }
     return discarded;
@@ -188,14 +192,8 @@ export class AzureUploads implements MultipartUploads {
   }
 
   /** Writing it anew discards its parts, which deleting it may not do. */
-  async #discard(blob: string, call: Call): Promise<void> {
-    try {
-      const conditions = { ifMatch: "*" };
-      await this.#client.ask(call, (abortSignal) => this.#client.blob(blob).upload("", 0, { abortSignal, conditions }));
-    } catch (error) {
-      if (isAzureError(error, "ConditionNotMet", "BlobNotFound")) return;
-      throw error;
-    }
+  async #discard(blob: string, conditions: { readonly ifMatch?: string }, call: Call): Promise<void> {
+    await this.#client.ask(call, (abortSignal) => this.#client.blob(blob).upload("", 0, { abortSignal, conditions }));
     await remove(this.#client, blob, call);
   }
 

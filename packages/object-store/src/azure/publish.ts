@@ -17,7 +17,7 @@ export interface Publication extends Call {
 }
 
 /** What the publishing request is sent with. */
-export type PublishOptions = Pick<
+type PublishOptions = Pick<
   BlockBlobUploadOptions,
   "abortSignal" | "blobHTTPHeaders" | "conditions" | "metadata" | "tier"
 >;

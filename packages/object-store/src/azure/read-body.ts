@@ -2,8 +2,10 @@ import type { Readable } from "node:stream";
 import { StorageError } from "../errors.ts";
 import type { AzureClient, Call } from "./client.ts";
 
-/** How often in a row a body that breaks off is continued without having got any further. */
+/** How often a body that breaks off is continued without having got much further. */
 const CONTINUATIONS = 3;
+/** Bytes. */
+const FURTHER = 1024 * 1024;
 
 export interface Reading {
   readonly client: AzureClient;
@@ -25,10 +27,12 @@ export class ReadBody implements AsyncIterableIterator<Uint8Array> {
   #chunks: AsyncIterator<Uint8Array>;
   #over = false;
   #failures = 0;
+  #since = 0;
 
   constructor(stream: Readable, reading: Reading) {
     this.#reading = reading;
     this.#at = reading.range.start;
+    this.#since = reading.range.start;
     this.#end = reading.range.start + reading.range.length;
     this.#stream = stream;
     this.#chunks = chunksOf(stream);
@@ -48,7 +52,6 @@ export class ReadBody implements AsyncIterableIterator<Uint8Array> {
         if (this.#over) break;
         if (chunk === undefined) continue;
         this.#at += chunk.length;
-        this.#failures = 0;
         return { done: false, value: chunk };
       }
       if (!this.#over) await this.#finish();
@@ -101,7 +104,8 @@ export class ReadBody implements AsyncIterableIterator<Uint8Array> {
 
   async #continue(cause: unknown): Promise<void> {
     const { client, call, open } = this.#reading;
-    this.#failures += 1;
+    this.#failures = this.#at - this.#since < FURTHER ? this.#failures + 1 : 1;
+    this.#since = this.#at;
     if (this.#failures > CONTINUATIONS) {
       const missing = this.#end - this.#at;
       throw new StorageError(

@@ -64,7 +64,7 @@ await withAzurite("requests for each call", (server) => {
     const sockets = new Set<unknown>();
     let open = 0;
     line.rule = {
-      answer: ({}, { socket }) => {
+      answer: (_, { socket }) => {
         if (!sockets.has(socket)) {
           open += 1;
           socket.once("close", () => (open -= 1));
@@ -78,9 +78,13 @@ await withAzurite("requests for each call", (server) => {
       await getBytes(store, key);
       await store.stat(key);
     }
-    assert.equal(sockets.size, 1);
-    assert.equal(open, 1);
+    // A connection is free again a moment after its answer was read.
+    assert.ok(sockets.size <= 2, `${sockets.size} connections for 15 requests`);
+    assert.ok(open > 0);
+    const closed = performance.now();
     await store.close();
-    await eventually("its connection is closed", () => open === 0);
+    await eventually("its connections are closed", () => open === 0);
+    // By themselves they would be kept for five seconds.
+    assert.ok(performance.now() - closed < 4000);
   });
 });

@@ -6,6 +6,9 @@ import {
   type UserDelegationKey,
 } from "@azure/storage-blob";
 
+/** Of the service, by whose rules signed requests are read; not the SDK's newest, which other services do not know yet. */
+const VERSION = "2024-11-04";
+
 const MINUTE = 60_000;
 /** The longest that the service gives out keys for, less what its clock and ours may differ by. */
 const KEY_LIFE = 7 * 24 * 60 * MINUTE - 15 * MINUTE;
@@ -37,6 +40,7 @@ export class Signer {
    */
   async sign({ container, blob, permissions, expiresAt, url, disposition }: Signing): Promise<Signature> {
     const values = {
+      version: VERSION,
       containerName: container,
       blobName: blob,
       permissions: BlobSASPermissions.parse(permissions),

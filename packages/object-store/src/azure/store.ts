@@ -44,7 +44,8 @@ export interface AzureStoreOptions {
 /**
  * Objects as block blobs in a container of Azure Blob Storage. Small ones are put in one request; larger ones in blocks,
  * which nobody sees before the list of them is put, in one step too. Blocks of a put that failed cannot be removed: Azure
- * forgets them after a week, or when something else is put under the name.
+ * forgets them after a week, or when something else is put under the name. The account must not have a hierarchical
+ * namespace, which lists folders as if they were objects.
  */
 export class AzureStore implements ObjectStore {
   readonly capabilities: Capabilities;
@@ -130,6 +131,7 @@ export class AzureStore implements ObjectStore {
     else await removeVersion(this.#client, blob, quoted(ifMatch), call);
   }
 
+  /** Azure goes on only where it has stopped itself, so what comes before `after` is listed and passed over. */
   async *list(prefix: string, { after = "", signal }: ListOptions = {}): AsyncIterable<ObjectStat> {
     signal?.throwIfAborted();
     for await (const stat of inByteOrder(this.#listed(prefix, signal))) {
@@ -142,7 +144,7 @@ export class AzureStore implements ObjectStore {
     const beginning = this.#names.beginning(prefix);
     if (beginning === undefined) return;
     const call: Call = { doing: `listing ${prefix === "" ? "the store" : prefix}`, needs: "list", signal };
-    for await (const { name, size, etag, modifiedAt } of listBlobs(this.#client, call, { prefix: beginning })) {
+    for await (const { name, size, etag, modifiedAt } of listBlobs(this.#client, call, beginning)) {
       const key = this.#names.keyOf(name);
       if (key !== undefined) yield { key, size, etag, modifiedAt };
     }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { StorageError } from "../errors.ts";
 import { isBucketMissing, type Refusal } from "./errors.ts";
 import type { Call, JsonApi, Signal } from "./json-api.ts";
 import { FIELDS, type GcsObject, jsonOf, objectOf, recordOf } from "./resource.ts";
@@ -49,15 +50,18 @@ export class GcsBucket {
 
   /** Undefined means absent. */
   async stat(name: string, signal: Signal): Promise<GcsObject | undefined> {
+    return await retried(() => this.look(name, signal), signal);
+  }
+
+  /** As {@link stat}, but sent once. */
+  async look(name: string, signal: Signal): Promise<GcsObject | undefined> {
     const url = this.#api.url("", pathOf(name), { fields: FIELDS });
     const call: Call = { what: `looking for ${name}`, method: "GET", url, signal };
-    return await retried(async () => {
-      const answer = await this.#api.send(call);
-      if (answer.status === 200) return objectOf(jsonOf(await this.#api.text(call, answer)));
-      const refusal = await this.#api.refusal(call, answer);
-      if (isObjectMissing(refusal)) return undefined;
-      throw this.#api.error(call, refusal);
-    }, signal);
+    const answer = await this.#api.send(call);
+    if (answer.status === 200) return objectOf(jsonOf(await this.#api.text(call, answer)));
+    const refusal = await this.#api.refusal(call, answer);
+    if (isObjectMissing(refusal)) return undefined;
+    throw this.#api.error(call, refusal);
   }
 
   /**
@@ -152,23 +156,24 @@ export class GcsBucket {
     } while (token !== undefined);
   }
 
-  /** Copies within the bucket; sent once for each piece of the way, of which large objects may have several. */
+  /** Copies within the bucket. Each request is sent once; of what takes long there are several. */
   async rewrite(from: string, to: string, o: Description & Preconditions, signal: Signal): Promise<GcsObject> {
-    for (let rewriteToken: string | undefined; ;) {
-      const query = { rewriteToken, ...preconditions(o) };
-      const answer = recordOf(
-        await this.#api.json({
-          what: `copying ${from} to ${to}`,
-          method: "POST",
-          url: this.#api.url("", `${pathOf(from)}/rewriteTo/b/${this.#api.bucket}${pathOf(to)}`, query),
-          headers: JSON_HEADERS,
-          body: Buffer.from(resource(o)),
-          signal,
-        }),
-      );
-      if (answer["done"] === true) return objectOf(answer["resource"]);
-      rewriteToken = typeof answer["rewriteToken"] === "string" ? answer["rewriteToken"] : undefined;
-    }
+    const path = `${pathOf(from)}/rewriteTo/b/${this.#api.bucket}${pathOf(to)}`;
+    let rewriteToken: string | undefined;
+    do {
+      const answer = await this.#api.json({
+        what: `copying ${from} to ${to}`,
+        method: "POST",
+        url: this.#api.url("", path, { rewriteToken, ...preconditions(o) }),
+        headers: JSON_HEADERS,
+        body: Buffer.from(resource(o)),
+        signal,
+      });
+      const { done, rewriteToken: token, resource: copy } = recordOf(answer);
+      if (done === true) return objectOf(copy);
+      rewriteToken = typeof token === "string" ? token : undefined;
+    } while (rewriteToken !== undefined);
+    throw new StorageError("unavailable", `copying ${from} to ${to} failed: the store does not say how to go on`);
   }
 
   /** Makes an object of at most 32 others; sent once. */
@@ -191,7 +196,7 @@ export class GcsBucket {
 }
 
 /** Whether it is the object that is not there, rather than the bucket. */
-export function isObjectMissing(refusal: Refusal): boolean {
+function isObjectMissing(refusal: Refusal): boolean {
   return refusal.status === 404 && !isBucketMissing(refusal);
 }
 
@@ -199,8 +204,11 @@ export function preconditions({ ifGenerationMatch, ifSourceGenerationMatch }: Pr
   return { ifGenerationMatch, ifSourceGenerationMatch };
 }
 
-/** The description of a new object in JSON. */
+/** The description of a new object in JSON. @throws StorageError `invalid` for a content type that no header can hold */
 export function resource({ contentType, storageClass, metadata }: Description): string {
+  if (contentType !== undefined && !/^[\x20-\x7e]+$/.test(contentType)) {
+    throw new StorageError("invalid", `${JSON.stringify(contentType.slice(0, 100))} is no content type`);
+  }
   return JSON.stringify({ contentType, storageClass, metadata });
 }
 

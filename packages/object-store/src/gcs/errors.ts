@@ -54,7 +54,13 @@ const UNTRUSTED: Meaning = {
   retryable: false,
 };
 
-/** What an error of a connection means. */
+const NO_TLS: Meaning = {
+  code: "unavailable",
+  hint: "it does not speak TLS: is the endpoint meant to be http?",
+  retryable: false,
+};
+
+/** What an error of a connection means; others of the operating system, of TLS and of the parser are as a broken one. */
 const CONNECTIONS: Readonly<Record<string, Meaning>> = {
   ECONNREFUSED: UNREACHED,
   ENOTFOUND: UNREACHED,
@@ -65,7 +71,10 @@ const CONNECTIONS: Readonly<Record<string, Meaning>> = {
   ECONNABORTED: BROKEN,
   EPIPE: BROKEN,
   ETIMEDOUT: BROKEN,
-  EPROTO: { code: "unavailable", hint: "it does not speak TLS: is the endpoint meant to be http?", retryable: false },
+  ERR_STREAM_PREMATURE_CLOSE: BROKEN,
+  EPROTO: NO_TLS,
+  ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
   ERR_TLS_CERT_ALTNAME_INVALID: UNTRUSTED,
   CERT_HAS_EXPIRED: UNTRUSTED,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
@@ -122,26 +131,28 @@ export function refusalError(refusal: Refusal, doing: Doing): StorageError {
 /** Turns an error of a connection into a StorageError; any other error is returned as it is. */
 export function connectionError(error: unknown, doing: Doing): unknown {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return error;
-  const meaning = CONNECTIONS[error.code] ?? BROKEN;
+  const meaning =
+    CONNECTIONS[error.code] ?? (/^(?:E(?!RR_)|HPE_|ERR_(?:SSL|TLS)_)/.test(error.code) ? BROKEN : undefined);
+  if (meaning === undefined) return error;
   // Nothing has been sent where no connection came about.
   const unsent = "syscall" in error && error.syscall === "connect";
-  const said =
-    error.message === "" || error.message.includes(error.code) ? error.code : `${error.code} ${error.message}`;
+  const said = error.message.includes(error.code) ? error.message : `${error.code} ${error.message}`.trimEnd();
   return failed(doing, said, unsent ? { ...meaning, uncertain: false } : meaning, error);
 }
 
-/** What keeps the credentials from being had, or URLs from being signed. Google's own words never hold a secret. */
+/** What keeps credentials from being had, or URLs from being signed, in Google's own words; those hold no secret. */
 export function credentialsError(error: unknown, doing: Omit<Doing, "writes">): unknown {
   if (!(error instanceof Error)) return error;
   const about = { ...doing, writes: false };
   const said = error.message.replaceAll(/\s+/g, " ").slice(0, QUOTED);
-  if (
-    /\bE[A-Z]{4,}\b|timed? ?out|socket|network|premature close|internal error|unavailable/i.test(said) &&
-    !/ENOENT/.test(said)
-  ) {
-    return failed(about, said, { code: "unavailable", hint: "Google's servers for credentials could not be reached" });
-  }
-  return failed(about, said, { code: "denied", hint: credentialsHint(said) });
+  // The SDK hands on words alone where it signs.
+  const isStatus = "status" in error && typeof error.status === "number" && error.status >= 500;
+  const isUnreached = /\bE(?!NOENT)[A-Z]{4,}\b|status code 5\d\d|[Nn]etwork|[Ss]ocket|[Tt]imed? ?out|[Pp]remature/.test(
+    said,
+  );
+  return isStatus || isUnreached
+    ? failed(about, said, { code: "unavailable", hint: "Google's servers for credentials could not be reached" })
+    : failed(about, said, { code: "denied", hint: credentialsHint(said) });
 }
 
 function credentialsHint(said: string): string {

@@ -17,6 +17,8 @@ export interface Call {
   readonly signal: Signal;
   /** Its URL itself is the permission, and gets no credentials. */
   readonly bearer?: boolean;
+  /** Whether it may publish or remove something, as all but GET do unless they say otherwise. */
+  readonly writes?: boolean;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -93,7 +95,7 @@ export class JsonApi {
     return objectOf(await this.json(call));
   }
 
-  #doing({ what, method }: Call): Doing {
-    return { what, bucket: this.#client.bucket, writes: method !== "GET" };
+  #doing({ what, method, writes = method !== "GET" }: Call): Doing {
+    return { what, bucket: this.#client.bucket, writes };
   }
 }

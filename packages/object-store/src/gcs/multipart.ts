@@ -101,24 +101,45 @@ export class GcsMultipartUploads implements MultipartUploads {
     parts: readonly UploadedPart[],
     { ifAbsent, signal }: CallOptions & { readonly ifAbsent?: boolean } = {},
   ): Promise<ObjectVersion> {
-    const name = this.#names.of(key);
     const { first, parts: there } = await this.#look(key, upload, signal);
-    const sources = await this.#joined(upload, chosen(key, parts, there), signal);
+    const sources = chosen(key, parts, there);
+    let version: ObjectVersion;
+    try {
+      version = await this.#publish(key, upload, sources, first.contentType, ifAbsent, signal);
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== "not-found") throw error;
+      // Somebody else has completed or given up the upload, or put a part again.
+      await this.#look(key, upload, signal);
+      throw refused(key, "a part was put again meanwhile: list the parts", error);
+    }
+    try {
+      await this.#clear(upload, undefined);
+    } catch {
+      // The object is there, which is what counts; a sweep finds the rest.
+    }
+    return version;
+  }
+
+  async #publish(
+    key: ObjectKey,
+    upload: string,
+    parts: readonly Source[],
+    contentType: string | undefined,
+    ifAbsent: boolean | undefined,
+    signal: Signal,
+  ): Promise<ObjectVersion> {
+    const name = this.#names.of(key);
+    const sources = await this.#joined(upload, parts, signal);
     const description = {
-      contentType: first.contentType,
+      contentType,
       storageClass: this.#client.storageClass,
-      // Not a mark for each call: whoever completes this upload makes the same object.
+      // Not one for each call: whoever completes this upload makes the same object.
       metadata: { [MARK]: upload },
       ifGenerationMatch: ifAbsent === true ? "0" : undefined,
     };
     const { size, generation } = await publish(this.#bucket, { name, mark: upload, signal }, () =>
       this.#bucket.compose(sources, name, description, signal),
     );
-    try {
-      await this.#clear(upload, undefined);
-    } catch {
-      // The object is there, which is what counts; a sweep finds the rest.
-    }
     return { key, size, etag: generation };
   }
 
@@ -216,6 +237,10 @@ function absent(key: ObjectKey, upload: string): StorageError {
   return new StorageError("not-found", `there is no upload ${upload.slice(0, 100)} of ${key}, or no longer`);
 }
 
+function refused(key: ObjectKey, what: string, cause?: Error): StorageError {
+  return new StorageError("invalid", `${key} cannot be completed: ${what}`, { cause });
+}
+
 function partOf(number: number, { size, generation }: GcsObject): UploadedPart {
   return { number, size, etag: generation };
 }
@@ -226,18 +251,18 @@ function chosen(
   parts: readonly UploadedPart[],
   there: ReadonlyMap<number, GcsObject>,
 ): readonly GcsObject[] {
-  const refuse = (what: string): StorageError => new StorageError("invalid", `${key} cannot be completed: ${what}`);
-  if (parts.length === 0) throw refuse("it has no parts");
+  if (parts.length === 0) throw refused(key, "it has no parts");
   let [before, total] = [0, 0];
   return parts.map(({ number, size, etag }) => {
     const object = there.get(number);
-    if (number <= before) throw refuse(`part ${number} comes after part ${before}`);
-    if (object === undefined) throw refuse(`part ${number} is not there`);
-    if (object.generation !== etag || object.size !== size)
-      throw refuse(`part ${number} was put again: list the parts`);
+    if (number <= before) throw refused(key, `part ${number} comes after part ${before}`);
+    if (object === undefined) throw refused(key, `part ${number} is not there`);
+    if (object.generation !== etag || object.size !== size) {
+      throw refused(key, `part ${number} was put again: list the parts`);
+    }
     before = number;
     total += size;
-    if (total > MAX_OBJECT_SIZE) throw refuse(`it has more than ${MAX_OBJECT_SIZE} bytes`);
+    if (total > MAX_OBJECT_SIZE) throw refused(key, `it has more than ${MAX_OBJECT_SIZE} bytes`);
     return object;
   });
 }

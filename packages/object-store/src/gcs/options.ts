@@ -19,7 +19,7 @@ export interface GcsLocation {
   readonly storageClass?: GcsStorageClass;
 }
 
-export type GcsStorageClass = (typeof STORAGE_CLASSES)[number];
+type GcsStorageClass = (typeof STORAGE_CLASSES)[number];
 
 const STORAGE_CLASSES = ["STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE"] as const;
 const PARAMETERS = ["endpoint", "publicEndpoint", "project", "signer", "storageClass"] as const;

@@ -33,12 +33,13 @@ export async function publish(
       return await attempt();
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
+      const isConflict = error.code === "conflict";
       if (error.uncertain) doubt ??= error;
       if (doubt !== undefined) {
-        const found = await lookedAt(bucket, name, signal);
+        const found = await seen(() => (isConflict ? bucket.stat(name, signal) : bucket.look(name, signal)));
         if (found !== "unseen" && found?.metadata[MARK] === mark) return found;
-        if (error.code === "conflict") {
-          // Ours may have come first and have been replaced since: the caller has lost, but perhaps not from the start.
+        // Ours may have come first and have been replaced since: the caller has lost, but perhaps not from the start.
+        if (isConflict) {
           const code = found === "unseen" ? "unavailable" : "conflict";
           throw new StorageError(code, error.message, { cause: doubt, uncertain: true });
         }
@@ -48,9 +49,9 @@ export async function publish(
   }
 }
 
-async function lookedAt(bucket: GcsBucket, name: string, signal: Signal): Promise<GcsObject | undefined | "unseen"> {
+async function seen(look: () => Promise<GcsObject | undefined>): Promise<GcsObject | undefined | "unseen"> {
   try {
-    return await bucket.stat(name, signal);
+    return await look();
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     return "unseen";

@@ -60,6 +60,7 @@ function isNumber(value: unknown): value is string {
 function notUnderstood(answer: unknown): StorageError {
   const shown = (JSON.stringify(answer) ?? "nothing").slice(0, 200);
   return new StorageError("unavailable", `the answer is not Cloud Storage's: ${shown}; does a proxy interfere?`, {
+    retryable: false,
     uncertain: true,
   });
 }

@@ -4,7 +4,7 @@ import { StorageError } from "../errors.ts";
 const ATTEMPTS = 4;
 /** No attempt begins later than this after the first: a store that is slow to fail is not asked four times. */
 const PATIENCE = 30_000;
-const FIRST_PAUSE = 200;
+const FIRST_PAUSE = 100;
 
 /** How often something is tried that fails for the moment: a few times, with pauses that grow and differ. */
 export class Attempts {

@@ -98,12 +98,14 @@ export class UploadSession {
       headers: { ...JSON_HEADERS, "X-Upload-Content-Length": String(this.#size) },
       body: Buffer.from(resource(this.#options)),
       signal,
+      // A session that nobody hears of stores nothing.
+      writes: false,
     };
-    // A session that nobody hears of stores nothing: this may be sent twice.
     return await retried(async () => {
       const answer = await this.#api.send(call);
-      if (answer.status !== 200 && answer.status !== 201)
+      if (answer.status !== 200 && answer.status !== 201) {
         throw this.#api.error(call, await this.#api.refusal(call, answer));
+      }
       await this.#api.text(call, answer);
       const url = URL.parse(answer.headers.location ?? "");
       if (url === null) throw this.#unexpected("to have begun a session, and does not say where");
@@ -112,17 +114,18 @@ export class UploadSession {
   }
 
   async #put(url: URL, body: Uint8Array, start: number, signal: Signal): Promise<State> {
-    return await this.#state(url, `${start}-${start + body.length - 1}`, body, signal);
+    const end = start + body.length;
+    const headers = { "Content-Range": `bytes ${start}-${end - 1}/${this.#size}` };
+    return await this.#state(url, { headers, body, signal, writes: end === this.#size });
   }
 
   /** How far has it come? */
   async #ask(url: URL, signal: Signal): Promise<State> {
-    return await this.#state(url, "*", new Uint8Array(0), signal);
+    return await this.#state(url, { headers: { "Content-Range": `bytes */${this.#size}` }, signal, writes: false });
   }
 
-  async #state(url: URL, range: string, body: Uint8Array, signal: Signal): Promise<State> {
-    const headers = { "Content-Range": `bytes ${range}/${this.#size}` };
-    const call: Call = { what: `storing ${this.#name}`, method: "PUT", url, headers, body, bearer: true, signal };
+  async #state(url: URL, o: Pick<Call, "headers" | "body" | "signal" | "writes">): Promise<State> {
+    const call: Call = { ...o, what: `storing ${this.#name}`, method: "PUT", url, bearer: true };
     const answer = await this.#api.send(call);
     if (answer.status === 308) {
       await this.#api.text(call, answer);
@@ -140,13 +143,8 @@ export class UploadSession {
   }
 
   #unexpected(what: string): StorageError {
-    return new StorageError(
-      "unavailable",
-      `storing ${this.#name} failed: of ${this.#size} bytes the store claims ${what}`,
-      {
-        uncertain: true,
-      },
-    );
+    const message = `storing ${this.#name} failed: of ${this.#size} bytes the store claims ${what}`;
+    return new StorageError("unavailable", message, { uncertain: true });
   }
 }
 

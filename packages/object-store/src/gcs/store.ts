@@ -114,9 +114,9 @@ export class GcsStore implements ObjectStore {
         await intake.drain();
         throw otherVersion(key);
       }
-      const { size, contentType, signal } = o;
+      const { size, contentType, handOver, signal } = o;
       const ifGenerationMatch = o.ifAbsent === true ? ABSENT : o.ifMatch;
-      const upload = { size, contentType, ifGenerationMatch, signal };
+      const upload = { size, contentType, handOver, ifGenerationMatch, signal };
       return versionOf(key, await this.#uploader.store(name, intake, upload));
     } finally {
       await intake.return();
@@ -202,7 +202,7 @@ export class GcsStore implements ObjectStore {
       const own = objects.findIndex(({ name }) => name.startsWith(reserved));
       yield* own === -1 ? objects : objects.slice(0, own);
       if (own !== -1) next = { from: afterReserved };
-      else next = token === undefined ? undefined : { token };
+      else next = token === undefined ? undefined : { from: next.from, token };
     }
   }
 }

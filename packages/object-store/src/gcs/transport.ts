@@ -22,9 +22,9 @@ export class Transport {
 
   /** @param idleSeconds how long a connection may stand still while it is waited for */
   constructor(idleSeconds: number = IDLE_SECONDS) {
-    // An agent makes no connection before its first request. Proxies come from HTTPS_PROXY and NO_PROXY.
-    const options = { keepAlive: true, proxyEnv: process.env };
-    this.#agents = { http: new HttpAgent(options), https: new HttpsAgent(options) };
+    // Only emulators speak http, and no proxy leads to them; otherwise HTTPS_PROXY and NO_PROXY count.
+    const https = new HttpsAgent({ keepAlive: true, proxyEnv: process.env });
+    this.#agents = { http: new HttpAgent({ keepAlive: true }), https };
     this.#idle = idleSeconds * 1000;
   }
 

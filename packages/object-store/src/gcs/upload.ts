@@ -14,6 +14,8 @@ export interface Upload extends Preconditions {
   /** Bytes. */
   readonly size: number;
   readonly contentType?: string | undefined;
+  /** As in `PutOptions`. */
+  readonly handOver?: boolean | undefined;
   readonly signal: Signal;
 }
 
@@ -58,14 +60,18 @@ export class Uploader {
     const session = new UploadSession(this.#api, name, size, o);
     // Chunks are read ahead, but sent one after the other, as a session demands.
     let turn: Promise<unknown> = Promise.resolve();
+    const send = async (chunk: Uint8Array, number: number, stop: AbortSignal): Promise<Uint8Array | undefined> => {
+      const start = (number - 1) * PART_SIZE;
+      // A copy, because the chunk itself is lent for this call only.
+      if (start + chunk.length === size) return new Uint8Array(chunk);
+      // The body may have ended long ago, and no longer hear of the signal.
+      const either = signal === undefined ? stop : AbortSignal.any([signal, stop]);
+      turn = turn.then(() => session.send(chunk, start, either));
+      await turn;
+      return undefined;
+    };
     try {
-      const chunks = await sendParts(unreturned(intake), PART_SIZE, async (chunk, number, stop) => {
-        const start = (number - 1) * PART_SIZE;
-        if (start + chunk.length === size) return chunk;
-        turn = turn.then(() => session.send(chunk, start, stop));
-        await turn;
-        return undefined;
-      });
+      const chunks = await sendParts(unreturned(intake), PART_SIZE, send, { handOver: o.handOver });
       // The body has ended by itself: now its last chunk may follow.
       const last = chunks.at(-1) ?? new Uint8Array(0);
       const finish = (): Promise<GcsObject> => session.finish(last, size - last.length, signal);

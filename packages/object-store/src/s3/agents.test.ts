@@ -72,6 +72,20 @@ test("a consumer may take its time", async (t) => {
   assert.equal(pauses, 3);
 });
 
+test("a store that has stopped while a consumer took its time is given up", async (t) => {
+  const { url } = await serve(t, (socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${1024 * 1024}\r\n\r\n`);
+    socket.write(Buffer.alloc(256 * 1024));
+  });
+  const chunks = (await get(t, url))[Symbol.asyncIterator]();
+  await chunks.next();
+  await delay(3 * IDLE);
+  const rest = async (): Promise<void> => {
+    while ((await chunks.next()).done !== true);
+  };
+  await assert.rejects(Promise.race([rest(), delay(50 * IDLE)]), { code: "ECONNRESET" });
+});
+
 test("a connection that the store would have kept for a shorter time is as patient as any other", async (t) => {
   let connections = 0;
   let requests = 0;

@@ -23,8 +23,6 @@ export class ObjectBody implements AsyncIterableIterator<Uint8Array> {
     this.#stream = stream;
     this.#chunks = stream[Symbol.asyncIterator]();
     this.#signal = signal;
-    // It may break while nobody reads it, or be given up.
-    stream.on("error", () => undefined);
     signal?.addEventListener("abort", this.#breakOff);
   }
 
@@ -40,7 +38,6 @@ export class ObjectBody implements AsyncIterableIterator<Uint8Array> {
       this.#signal?.throwIfAborted();
       if (step.done !== true) {
         this.#left -= step.value.length;
-        if (this.#left < 0) throw this.#truncated("it is longer than announced");
         return step;
       }
       if (this.#left > 0) throw this.#truncated("it ended");

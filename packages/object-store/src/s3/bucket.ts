@@ -2,7 +2,7 @@ import { HeadObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk
 import { StorageError } from "../errors.ts";
 import { isKey, parseKey, type ObjectKey } from "../key.ts";
 import type { S3Connection } from "./client.ts";
-import { type Doing, isBare, s3Error } from "./errors.ts";
+import { type Doing, isUnexplained, s3Error } from "./errors.ts";
 
 /** The metadata that holds the id of the put that made an object. */
 export const PUT_ID = "holdall-put";
@@ -88,7 +88,7 @@ export class Bucket {
 
   /** Undefined when there is no such object, and only then. */
   async head(key: ObjectKey, signal?: AbortSignal): Promise<Head | undefined> {
-    const doing = { what: `looking for ${key}`, needs: "s3:GetObject" };
+    const doing = { what: `looking for ${key}`, needs: "s3:GetObject", head: true };
     const command = new HeadObjectCommand(this.target(key));
     try {
       const found = await this.ask(doing, signal, (client, o) => client.send(command, o));
@@ -114,7 +114,7 @@ export class Bucket {
       return await orAborted(send(client, signal === undefined ? {} : { abortSignal: signal }), signal);
     } catch (error) {
       signal?.throwIfAborted();
-      if (isBare(error)) await this.#look(signal);
+      if (isUnexplained(error)) await this.#look(signal);
       throw this.#error(error, doing);
     }
   }
@@ -159,9 +159,10 @@ export function wholeSeconds(time: Date): Date {
 }
 
 /** @throws StorageError when the store left out what S3 always says */
-export function present<T>(value: T | undefined, name: string, key: ObjectKey): T {
+export function present<T>(value: T | undefined, name: string, about: string): T {
   if (value !== undefined) return value;
-  throw new StorageError("unavailable", `the store's answer about ${key} lacks ${name}`, { retryable: false });
+  const message = `what answered for ${about} left out ${name}, so it does not speak S3: check the endpoint`;
+  throw new StorageError("unavailable", message, { retryable: false });
 }
 
 /** Does not wait for the SDK, which between two attempts listens to no signal. */

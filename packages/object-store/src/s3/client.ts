@@ -22,6 +22,10 @@ export interface ConnectOptions {
   readonly idle?: number;
 }
 
+/** The SDK would write to the console. */
+const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+function nothing(): void {}
+
 const IDLE = 60_000;
 const CONNECT = 10_000;
 
@@ -39,12 +43,14 @@ export async function connectS3(location: S3Location, { idle = IDLE }: ConnectOp
     ...where,
     forcePathStyle: pathStyle,
     credentials: fromNodeProviderChain(named),
-    requestHandler: { ...agents(idle), connectionTimeout: CONNECT },
+    // Its own time-out would also end a body that the caller does not read at the moment.
+    requestHandler: { ...agents(idle), connectionTimeout: CONNECT, socketTimeout: 0, logger: SILENT },
     // Checksums of its own making in trailers and headers are more than many a store besides Amazon's understands.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     // It would take a connection of its own, and a way there and back, for each part.
     expectContinueHeader: false,
+    logger: SILENT,
   };
   const patient = new S3Client(config);
   const { credentials, requestHandler, sha256 } = patient.config;

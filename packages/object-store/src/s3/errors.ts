@@ -9,6 +9,8 @@ export interface Doing {
   readonly needs: string;
   /** Without an answer nobody knows whether it was done. */
   readonly writes?: boolean;
+  /** It is a HEAD, to which the store says nothing but a status. */
+  readonly head?: boolean;
 }
 
 /** Where it was to do it. */
@@ -43,12 +45,17 @@ const broken = (hint?: string): Meaning => ({
   retryable: false,
   ...(hint === undefined ? {} : { hint }),
 });
+const foreign: Meaning = broken("what answers there does not speak S3: check the endpoint");
+const untrusted: Meaning = broken(
+  "the certificate of the endpoint is not trusted: NODE_EXTRA_CA_CERTS names a file with more authorities",
+);
 const denied = (hint: string): Meaning => ({ code: "denied", hint });
+/** The hint comes from what was to be done. */
+const forbidden: Meaning = { code: "denied" };
 
 /** By the `Code` of an answer. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
   NoSuchKey: absent,
-  NotFound: absent,
   NoSuchUpload: absent,
   NoSuchBucket: broken("create the bucket, or correct its name in the store URL"),
 
@@ -100,10 +107,10 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   MethodNotAllowed: lacking,
 };
 
-/** For answers with another `Code`, or none. Not 404: only the names above say what it is that is absent. */
+/** For answers with another `Code`, or none. Not 404: any web server says that, and only names tell what is absent. */
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
-  401: { code: "denied" },
-  403: { code: "denied" },
+  401: forbidden,
+  403: forbidden,
   405: lacking,
   409: collided,
   412: lost,
@@ -115,10 +122,11 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
   507: full,
 };
 
-/** By the code of a connection that failed. The first four never reach the store. */
+/** By the code of a connection that failed; those without `uncertain` never reached the store. */
 const BY_ERRNO: Readonly<Record<string, Meaning>> = {
   ECONNREFUSED: { code: "unavailable", hint: "nothing listens there: is the endpoint right, and the store running?" },
   ENOTFOUND: { code: "unavailable", hint: "there is no such host: check the endpoint and the region" },
+  EAI_AGAIN: { code: "unavailable", hint: "the name of the host could not be resolved at the moment" },
   EHOSTUNREACH: { code: "unavailable" },
   ENETUNREACH: { code: "unavailable" },
   EPROTO: broken("the endpoint does not speak TLS: is it http:// rather than https://?"),
@@ -131,21 +139,27 @@ export function s3Error(error: unknown, doing: Doing, place: Place): StorageErro
   const { meaning, reason, secret } = read(error, doing, place);
   const hint = meaning.hint === undefined ? "" : `; ${meaning.hint}`;
   return new StorageError(meaning.code, `${doing.what} in the bucket ${place.bucket} failed: ${reason}${hint}`, {
-    // What the SDK hangs on the errors of a store holds keys and signatures.
     ...(secret ? {} : { cause: error }),
     ...(meaning.retryable === undefined ? {} : { retryable: meaning.retryable }),
     uncertain: meaning.uncertain === true && doing.writes === true,
   });
 }
 
-/** Whether the store refused without a word, as it does in answers to HEAD, which have no body. */
-export function isBare(error: unknown): boolean {
-  return error instanceof S3ServiceException && error.name.startsWith("Unknown");
+/** Whether the store refused without a word, and would say more to a request that is answered with a body. */
+export function isUnexplained(error: unknown): boolean {
+  if (!(error instanceof S3ServiceException) || !isBare(error)) return false;
+  return [301, 307, 400, 401, 403].includes(error.$metadata.httpStatusCode ?? 0);
+}
+
+/** The SDK's name for an answer without a `Code`. */
+function isBare(error: S3ServiceException): boolean {
+  return error.name.startsWith("Unknown");
 }
 
 interface Reading {
   readonly meaning: Meaning;
   readonly reason: string;
+  /** What the SDK hangs on its error holds keys and signatures. */
   readonly secret: boolean;
 }
 
@@ -158,40 +172,48 @@ function read(error: unknown, doing: Doing, place: Place): Reading {
     const hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, or give this machine a role";
     return { meaning: denied(hint), reason: error.message, secret: false };
   }
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  const reason = error.message === "" ? code : error.message;
-  if (CERTIFICATE.test(code)) {
-    const hint =
-      "the certificate of the endpoint is not trusted: NODE_EXTRA_CA_CERTS names a file with more authorities";
-    return { meaning: broken(hint), reason, secret: false };
+  const status = statusOf(error);
+  if (status !== undefined) {
+    const meaning = BY_STATUS[status] ?? (status >= 500 ? failed : foreign);
+    return { meaning, reason: `HTTP ${status}, and a body that is not XML`, secret: true };
   }
-  return { meaning: BY_ERRNO[code] ?? failed, reason, secret: false };
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const reason = error.message === "" ? code : error.message.trim();
+  return { meaning: BY_ERRNO[code] ?? (CERTIFICATE.test(code) ? untrusted : failed), reason, secret: false };
 }
 
-function answered(error: S3ServiceException, { needs }: Doing, { bucket, region }: Place): Meaning {
+function answered(error: S3ServiceException, { needs, head }: Doing, { bucket, region }: Place): Meaning {
   const status = error.$metadata.httpStatusCode ?? 0;
   const home = error.$response?.headers["x-amz-bucket-region"] ?? detail(error, "Region");
   if ([301, 307, 400].includes(status) && home !== undefined && home !== region) {
     return broken(`the bucket is in the region ${home}, not in ${region}: write region=${home} into the store URL`);
   }
-  if (status === 301 || status === 307) {
+  if (error.name === "PermanentRedirect" || error.name === "TemporaryRedirect") {
     const at = detail(error, "Endpoint");
     return broken(`the bucket is in another region than ${region}${at === undefined ? "" : `, at ${at}`}`);
   }
+  // This is how the SDK calls a 404 without a `Code`.
+  if (error.name === "NotFound") return head === true ? absent : foreign;
   const meaning = BY_NAME[error.name] ?? BY_STATUS[status];
-  if (meaning?.code === "denied" && meaning.hint === undefined) {
-    return denied(`allow these credentials ${needs} in the bucket ${bucket}`);
-  }
+  if (meaning === forbidden) return denied(`allow these credentials ${needs} in the bucket ${bucket}`);
   if (meaning !== undefined) return meaning;
-  // A 400 to a HEAD is how S3 answers credentials that are no longer valid.
-  if (status === 400 && isBare(error)) return expired;
-  return status >= 500 ? failed : broken();
+  // S3 answers a HEAD like this when credentials are no longer valid.
+  if (status === 400 && head === true) return expired;
+  if (status >= 500) return failed;
+  return isBare(error) ? foreign : broken();
+}
+
+/** Of an answer that the SDK could not read. */
+function statusOf(error: Error): number | undefined {
+  if (!("$response" in error) || typeof error.$response !== "object" || error.$response === null) return undefined;
+  const response = error.$response;
+  return "statusCode" in response && typeof response.statusCode === "number" ? response.statusCode : undefined;
 }
 
 /** The store's own words. */
 function saidBy(error: S3ServiceException): string {
   const { httpStatusCode: status, requestId } = error.$metadata;
-  const code = isBare(error) ? `HTTP ${status ?? "?"}` : error.name;
+  const code = isBare(error) || error.name === "NotFound" ? `HTTP ${status ?? "?"}` : error.name;
   const message = error.message === "UnknownError" || error.message === "" ? "" : `: ${withoutSecrets(error.message)}`;
   return `${code}${message}${requestId === undefined ? "" : ` (request ${requestId})`}`;
 }

@@ -42,7 +42,7 @@ export async function* listObjects(
         modifiedAt: wholeSeconds(present(LastModified, "LastModified", key)),
       };
     }
-    token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+    token = present(page.IsTruncated, "IsTruncated", "a listing") ? page.NextContinuationToken : undefined;
   } while (token !== undefined);
 }
 
@@ -66,7 +66,7 @@ export async function* listUploads(bucket: Bucket): AsyncGenerator<ListedUpload>
     }
     const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;
     marker =
-      IsTruncated === true && NextKeyMarker !== undefined
+      present(IsTruncated, "IsTruncated", "a listing") && NextKeyMarker !== undefined
         ? {
             KeyMarker: named(NextKeyMarker, page.EncodingType),
             ...(NextUploadIdMarker === undefined ? {} : { UploadIdMarker: NextUploadIdMarker }),

@@ -70,7 +70,7 @@ export class S3Multipart implements MultipartUploads {
         const number = present(PartNumber, "PartNumber", key);
         yield { number, size: present(Size, "Size", key), etag: etagOf(ETag, key) };
       }
-      marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
+      marker = present(page.IsTruncated, "IsTruncated", "a listing") ? page.NextPartNumberMarker : undefined;
     } while (marker !== undefined);
   }
 

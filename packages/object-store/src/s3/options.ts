@@ -30,7 +30,7 @@ interface S3Parameters {
   readonly conditional?: boolean;
 }
 
-export type S3Encryption = "AES256" | "aws:kms" | "aws:kms:dsse";
+type S3Encryption = "AES256" | "aws:kms" | "aws:kms:dsse";
 
 type Parameter = keyof S3Parameters;
 

@@ -37,7 +37,7 @@ export class Presigner {
     const { publicUrl, signer, patient, location, region } = this.#connection;
     const { protocol, hostname, port } = publicUrl;
     const signingDate = new Date();
-    const names = new Set(Object.keys(headers));
+    const names = Object.keys(headers).map((header) => header.toLowerCase());
     try {
       const signed = await signer.presign(
         {
@@ -50,7 +50,7 @@ export class Presigner {
           headers: { ...headers },
         },
         // Headers that moved into the query would bind nobody, and the content type would go unsigned.
-        { expiresIn, signingDate, unhoistableHeaders: names, signableHeaders: new Set(["host", ...names]) },
+        { expiresIn, signingDate, unhoistableHeaders: new Set(names), signableHeaders: new Set(["host", ...names]) },
       );
       const { expiration } = await patient.config.credentials();
       const end = signingDate.getTime() + expiresIn * 1000;

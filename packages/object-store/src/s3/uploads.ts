@@ -80,7 +80,9 @@ export class Uploads {
     } catch (error) {
       // Also when the caller's signal was aborted, and never in place of the error that counts.
       await this.giveUp(upload, AbortSignal.timeout(GIVING_UP)).catch(() => undefined);
-      throw error;
+      if (!(error instanceof StorageError) || error.code !== "not-found") throw error;
+      const message = `the upload of ${upload.key} was given up by somebody else, such as a rule of the bucket`;
+      throw new StorageError("unavailable", message, { cause: error });
     }
   }
 
@@ -113,6 +115,8 @@ export class Uploads {
       return { number, size, etag: etagOf(ETag, upload.key) };
     } finally {
       stream.destroy();
+      // A store that refuses does not wait for the rest.
+      stop.abort();
     }
   }
 

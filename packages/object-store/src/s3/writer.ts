@@ -62,10 +62,15 @@ export class Writer {
     const upload = await this.#uploads.begin(key, o.contentType, o.signal);
     return await this.#uploads.during(upload, async () => {
       const partSize = partSizeFor(o.size, { most: LIMITS.maxParts });
-      const parts = await sendParts(body, partSize, (bytes, number, stop) => {
-        const signal = o.signal === undefined ? stop : AbortSignal.any([o.signal, stop]);
-        return this.#uploads.sendPart(upload, number, bytes, signal);
-      });
+      const parts = await sendParts(
+        body,
+        partSize,
+        (bytes, number, stop) => {
+          const signal = o.signal === undefined ? stop : AbortSignal.any([o.signal, stop]);
+          return this.#uploads.sendPart(upload, number, bytes, signal);
+        },
+        o,
+      );
       return await this.#uploads.finish(upload, parts, o);
     });
   }
