@@ -48,7 +48,7 @@ export async function writeAndClose(fd: number, body: Intake, o: WriteOptions): 
  * @param o.handOver as in `PutOptions`
  * @throws what the body throws; errors of the system
  */
-export async function writeBody(fd: number, body: Intake, o: WriteOptions): Promise<void> {
+async function writeBody(fd: number, body: Intake, o: WriteOptions): Promise<void> {
   writersNow += 1;
   const pending = new PendingWrites(fd, o.handOver === true);
   try {
