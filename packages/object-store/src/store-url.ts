@@ -87,28 +87,27 @@ export async function openStore(url: StoreUrl): Promise<ObjectStore> {
     case "memory":
       return new MemoryStore();
     case "s3": {
-      const { openS3 } = await load("@aws-sdk/client-s3", () => import("./s3/open.ts"));
+      const { openS3 } = await load("@aws-sdk/", () => import("./s3/open.ts"));
       return await openS3(url);
     }
     case "gs": {
-      const { openGcs } = await load("@google-cloud/storage", () => import("./gcs/open.ts"));
+      const { openGcs } = await load("@google-cloud/", () => import("./gcs/open.ts"));
       return await openGcs(url);
     }
     case "az": {
-      const { openAzure } = await load("@azure/storage-blob", () => import("./azure/open.ts"));
+      const { openAzure } = await load("@azure/", () => import("./azure/open.ts"));
       return await openAzure(url);
     }
   }
 }
 
 /** The libraries are optional: whoever keeps nothing in a cloud need not install them. */
-async function load<T>(library: string, adapter: () => Promise<T>): Promise<T> {
+async function load<T>(scope: string, adapter: () => Promise<T>): Promise<T> {
   try {
     return await adapter();
   } catch (cause) {
-    if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")) throw cause;
-    const scope = library.slice(0, library.indexOf("/"));
-    if (!cause.message.includes(scope)) throw cause;
-    throw new StorageError("unsupported", `this store needs the package ${library}: npm install ${library}`, { cause });
+    const name = /Cannot find package '([^']+)'/.exec(cause instanceof Error ? cause.message : "")?.[1];
+    if (name?.startsWith(scope) !== true) throw cause;
+    throw new StorageError("unsupported", `this store needs the package ${name}: npm install ${name}`, { cause });
   }
 }

@@ -44,7 +44,9 @@ export const resourceTests: readonly ContractTest[] = [
       await use();
       const open = readdirSync(DESCRIPTORS).length;
       for (let i = 0; i < 5; i++) await use();
-      assert.equal(readdirSync(DESCRIPTORS).length, open);
+      // Fewer when connections that others kept have meanwhile closed.
+      const now = readdirSync(DESCRIPTORS).length;
+      assert.ok(now <= open, `${now} are open, ${open} were`);
     },
   },
   {
