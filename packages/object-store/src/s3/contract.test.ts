@@ -22,6 +22,10 @@ const versitygw: readonly Deviation[] = [
     test: "delete with ifMatch removes this version only",
     reason: "versitygw takes a conditional deletion of what is absent for done (S3: 404)",
   },
+  {
+    test: "ifMatch and unconditional calls keep one order",
+    reason: "versitygw deletes between the comparison and the replacement of a conditional PUT, about once in 400",
+  },
 ];
 
 /** It would have to know the digest of a whole object, and of one in parts knows only those of its parts. */
