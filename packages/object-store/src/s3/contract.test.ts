@@ -6,8 +6,13 @@ import { S3Server } from "../../../../test/support/s3-server.ts";
 import { objectStoreContract, type Deviation } from "../contract.ts";
 import { parseKey } from "../key.ts";
 import type { ObjectStore } from "../port.ts";
+import { Bucket } from "./bucket.ts";
+import { connectS3 } from "./client.ts";
+import { listUploads } from "./listing.ts";
 import { openS3 } from "./open.ts";
 import { parseS3Url, type S3Location } from "./options.ts";
+import { S3Store } from "./store.ts";
+import { Uploads } from "./uploads.ts";
 
 const s3: readonly Deviation[] = [
   {
@@ -60,8 +65,14 @@ if (given !== undefined) {
   });
 }
 
+/** Removes all that a test has left, unfinished uploads too. */
 async function clear(location: S3Location): Promise<void> {
-  const store = await openS3(location);
+  const connection = await connectS3(location);
+  const [store, bucket] = [new S3Store(connection), new Bucket(connection)];
   for await (const { key } of store.list("")) await store.delete(key);
+  for await (const { name, id } of listUploads(bucket)) {
+    const key = bucket.keyOf(name);
+    if (key !== undefined) await new Uploads(bucket, {}).giveUp({ key, id }, undefined);
+  }
   await store.close();
 }
