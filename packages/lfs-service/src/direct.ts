@@ -21,8 +21,10 @@ import type { ObjectName } from "./transfers.ts";
  */
 export type TransferMode = "proxy" | "direct" | "auto";
 
-/** Where uploads wait that nobody has checked yet. No layout has two segments that begin so. */
+/** Where uploads wait that nobody has checked yet. */
 const INCOMING = "holdall-incoming";
+/** A repository may have that name, and its objects then begin so too; but no oid is as short as a mark. */
+const WAITING = /^holdall-incoming\/[0-9a-f]{40}$/;
 /** Uploads that nobody has had verified are removed after this many milliseconds, and never before their links expire. */
 const ABANDONED_AFTER = 2 * 24 * 3_600_000;
 
@@ -209,7 +211,7 @@ export async function sweepIncoming(store: ObjectStore, lifetime: number): Promi
   const before = Date.now() - Math.max(ABANDONED_AFTER, 2000 * lifetime);
   let removed = 0;
   for await (const { key, modifiedAt } of store.list(`${INCOMING}/`)) {
-    if (modifiedAt.getTime() > before) continue;
+    if (modifiedAt.getTime() > before || !WAITING.test(key)) continue;
     await store.delete(key);
     removed += 1;
   }
