@@ -58,8 +58,9 @@ export function objectStoreContract({ name, create, lacks = [], deviations = [] 
       await store.close();
       assert.deepEqual(unclaimed.sort(), [...lacks].sort());
     });
-    for (const { title, needs, run } of TESTS) {
-      if (needs !== undefined && lacks.includes(needs)) continue;
+    for (const { title, needs = [], without, run } of TESTS) {
+      if ([needs].flat().some((capability) => lacks.includes(capability))) continue;
+      if (without !== undefined && !lacks.includes(without)) continue;
       const reason = reasons.get(title);
       test(title, reason === undefined ? {} : { skip: reason }, async (t) => {
         const store = await create(t);

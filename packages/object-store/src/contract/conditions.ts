@@ -69,9 +69,8 @@ export const conditionTests: readonly ContractTest[] = [
   },
   {
     title: "when an object is there a body with another digest is corrupt rather than a conflict",
-    needs: "checkSha256",
-    run: async (store, t) => {
-      if (!store.capabilities.putIfAbsent) return t.skip("does not claim putIfAbsent");
+    needs: ["checkSha256", "putIfAbsent"],
+    run: async (store) => {
       const sha256 = sha256Of(bytesOf(1, 1000));
       await putBytes(store, key, bytesOf(1, 1000), { sha256 });
       const wrong = putBytes(store, key, bytesOf(2, 1000), { ifAbsent: true, sha256 });

@@ -8,8 +8,10 @@ import type { Capabilities, ObjectStore, ObjectVersion, PutOptions, StoredObject
 /** One promise of the port. */
 export interface ContractTest {
   readonly title: string;
-  /** The capability that it is about. */
-  readonly needs?: keyof Capabilities;
+  /** The capabilities that it is about. */
+  readonly needs?: keyof Capabilities | readonly (keyof Capabilities)[];
+  /** It is about what stores do that do not have this capability. */
+  readonly without?: keyof Capabilities;
   readonly run: (store: ObjectStore, t: TestContext) => Promise<void>;
 }
 

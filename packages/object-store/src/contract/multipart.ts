@@ -152,9 +152,8 @@ export const multipartTests: readonly ContractTest[] = [
   },
   {
     title: "of several uploads that create one object exactly one succeeds",
-    needs: "multipart",
-    run: async (store, t) => {
-      if (!store.capabilities.putIfAbsent) return t.skip("does not claim putIfAbsent");
+    needs: ["multipart", "putIfAbsent"],
+    run: async (store) => {
       const uploads = uploadsOf(store);
       const begun = await Promise.all(
         [1, 2, 3, 4].map(async (i) => {
