@@ -41,6 +41,11 @@ export const CLOUDS: Readonly<Record<"S3" | "Google" | "Azure", (t: TestContext)
     },
   };
 
+/** The clouds, and the folder that a server keeps objects in when it is not told otherwise. */
+export const PLACES: Readonly<
+  Record<string, (t: TestContext) => Promise<(Partial<CloudStore> & Pick<CloudStore, "env">) | undefined>>
+> = { ...CLOUDS, "local disk": async () => ({ env: {} }) };
+
 function kept<T extends AsyncDisposable>(t: TestContext, server: T): T {
   atEnd(t, async () => {
     await server[Symbol.asyncDispose]();

@@ -36,6 +36,8 @@ export const STATUS_OF: Readonly<Record<LfsErrorCode | Exclude<IdentityErrorCode
   "not-found": 404,
   lost: 404,
   locked: 409,
+  incomplete: 409,
+  "wrong-offset": 409,
   "length-required": 411,
   "too-many-objects": 413,
   "wrong-body": 400,

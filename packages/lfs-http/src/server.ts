@@ -16,6 +16,7 @@ import { batchRoute } from "./routes/batch.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { lockRoutes, wire } from "./routes/locks.ts";
 import { ObjectRoutes } from "./routes/objects.ts";
+import { UploadRoutes } from "./routes/uploads.ts";
 import { verifyRoute } from "./routes/verify.ts";
 import { refuse, sendError } from "./send-error.ts";
 import { parseTarget } from "./urls.ts";
@@ -36,6 +37,7 @@ export class LfsServer {
   readonly #server: Server;
   readonly #app: FastifyInstance;
   readonly #objects: ObjectRoutes;
+  readonly #uploads: UploadRoutes;
   readonly #connections: Connections;
   readonly #options: LfsServerOptions;
   /** Of the requests that Fastify answers. */
@@ -59,6 +61,7 @@ export class LfsServer {
     const { service, authenticator } = o;
     const context: RouteContext = { service, authenticator, publicUrl: o.publicUrl?.replace(/\/$/, "") };
     this.#objects = new ObjectRoutes(context);
+    this.#uploads = new UploadRoutes(context);
     this.#app = this.#makeApp(context);
   }
 
@@ -112,6 +115,8 @@ export class LfsServer {
       sendError(exchange, NOTHING_HERE);
     } else if (target.kind === "object") {
       void this.#objects.answer(exchange, target);
+    } else if (target.kind === "upload") {
+      void this.#uploads.answer(exchange, target);
     } else {
       this.#exchanges.set(request, exchange);
       request.url = target.url;

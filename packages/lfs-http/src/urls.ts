@@ -10,7 +10,7 @@ const INTERNAL = "/-/lfs";
  * `/<path…>/<repo>.git/info/lfs`. Oids and the ids of locks have nothing that is encoded.
  */
 const LFS_PATH =
-  /^\/(.+?)(?:\/info\/lfs)?\/(?:objects\/([0-9a-f]{64})|(objects\/(?:batch|verify)|locks(?:\/verify|\/[^/%]+\/unlock)?))$/;
+  /^\/(.+?)(?:\/info\/lfs)?\/(?:objects\/([0-9a-f]{64})(?:\/(upload(?:\/(?:commit|verify|parts\/[1-9]\d{0,4}))?))?|(objects\/(?:batch|verify)|locks(?:\/verify|\/[^/%]+\/unlock)?))$/;
 
 /** Paths that are not below a repository. */
 const OWN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
@@ -22,6 +22,14 @@ const ORIGIN = /^https?:\/\/[^/?#]*(?=\/)/i;
 export type Target =
   /** The bytes of an object; `repository` is a path, still percent-encoded, `query` what follows the question mark. */
   | { readonly kind: "object"; readonly repository: string; readonly oid: string; readonly query: string }
+  /** An upload of it that takes several requests; `call` is the rest of the path, from `upload` on. */
+  | {
+      readonly kind: "upload";
+      readonly repository: string;
+      readonly oid: string;
+      readonly call: string;
+      readonly query: string;
+    }
   /** Another call of the API, as a URL with a single parameter for the repository, which a router can take. */
   | { readonly kind: "api"; readonly url: string }
   /** The server itself. */
@@ -40,9 +48,12 @@ export function parseTarget(target: string, basePath: string): Target | undefine
   const query = queryAt < 0 ? "" : url.slice(queryAt);
   const local = withoutBase(path, basePath);
   if (OWN_PATHS.has(local)) return { kind: "own", url: local + query };
-  const [, repository, oid, call] = LFS_PATH.exec(local) ?? [];
+  const [, repository, oid, upload, call] = LFS_PATH.exec(local) ?? [];
   if (repository === undefined) return undefined;
-  if (oid !== undefined) return { kind: "object", repository, oid, query: query.slice(1) };
+  if (oid !== undefined) {
+    const about = { repository, oid, query: query.slice(1) };
+    return upload === undefined ? { kind: "object", ...about } : { kind: "upload", ...about, call: upload };
+  }
   if (call === undefined) return undefined;
   return { kind: "api", url: `${INTERNAL}/${encodeURIComponent(repository)}/${call}${query}` };
 }

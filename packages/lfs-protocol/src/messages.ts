@@ -44,6 +44,22 @@ export const Action = Type.Object({
 });
 export type Action = Static<typeof Action>;
 
+/** `multipart-basic` (Giftless: docs/source/multipart-spec.md): how a request is to be sent, where it is no plain POST. */
+export const MultipartAction = Type.Object({ ...Action.properties, method: Type.Optional(Type.String()) });
+export type MultipartAction = Static<typeof MultipartAction>;
+
+/** One part of an object, to be sent by PUT. */
+export const PartAction = Type.Object({
+  ...Action.properties,
+  /** Of its first byte in the object. */
+  pos: Type.Integer({ minimum: 0 }),
+  /** Bytes. */
+  size: Type.Integer({ minimum: 1 }),
+  /** `contentMD5`: to be sent with that header. */
+  want_digest: Type.String(),
+});
+export type PartAction = Static<typeof PartAction>;
+
 export const ObjectError = Type.Object({ code: Type.Integer(), message: Type.String() });
 
 export const BatchObject = Type.Object({
@@ -60,6 +76,10 @@ export const BatchObject = Type.Object({
       download: Type.Optional(Action),
       upload: Type.Optional(Action),
       verify: Type.Optional(Action),
+      /** With `multipart-basic` alone: no other client can read an array here. Absent when no part is missing. */
+      parts: Type.Optional(Type.Array(PartAction)),
+      commit: Type.Optional(MultipartAction),
+      abort: Type.Optional(MultipartAction),
     }),
   ),
   error: Type.Optional(ObjectError),

@@ -15,9 +15,11 @@ import type { DirectTransfers, TransferMode } from "./direct.ts";
 import { howToRestore, LfsError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { noPlaceFor } from "./object-key.ts";
+import type { InParts, PartsOffer, PartUploads } from "./part-uploads.ts";
 import type { Suspects } from "./suspects.ts";
 
 export interface BatchOutcome {
+  readonly transfer: Transfer;
   /** One for each distinct oid of the request, in its order. */
   readonly objects: readonly BatchEntry[];
   /** How long the actions work, in seconds. */
@@ -31,6 +33,8 @@ export interface BatchEntry {
   /** Absent, with all others, when there is nothing to do: an upload of what is there already. */
   readonly upload?: BatchAction;
   readonly download?: BatchAction;
+  /** The upload, with `multipart-basic`: the token lets the bearer send, join, verify and give up these parts. */
+  readonly parts?: PartsOffer & { readonly token: string };
   /** What has to follow the upload, at the server: the token lets the bearer do that. */
   readonly verify?: { readonly token: string };
   readonly error?: { readonly code: 404 | 422; readonly message: string };
@@ -41,6 +45,18 @@ export type BatchAction =
   | { readonly token: string; readonly name?: DownloadName }
   /** Between the client and the store. */
   | { readonly request: SignedRequest };
+
+/** How the bytes of one repository's objects go. */
+export interface TransferPolicy {
+  readonly mode: TransferMode;
+  /** Objects of this size and larger, in bytes, go in parts where client and store can do that. */
+  readonly multipartThreshold: number;
+  /** Of parts, in bytes, where the store's limits allow it. */
+  readonly partSize: number;
+}
+
+/** The names of the ways by which a client can be asked to transfer. */
+export type Transfer = "basic" | "multipart-basic" | "tus";
 
 /** One message for both cases, so that it says nothing about other repositories. */
 const NOT_HERE = "the object does not exist in this repository, or you may not see it";
@@ -55,7 +71,8 @@ export class Batches {
   readonly #layout: Layout;
   readonly #tokens: ActionTokens;
   readonly #direct: DirectTransfers;
-  readonly #modeOf: (repository: RepositoryName) => TransferMode;
+  readonly #parts: PartUploads;
+  readonly #policyOf: (repository: RepositoryName) => TransferPolicy;
   readonly #lifetime: number;
   readonly #maxObjects: number;
 
@@ -67,7 +84,8 @@ export class Batches {
     layout: Layout;
     tokens: ActionTokens;
     direct: DirectTransfers;
-    modeOf: (repository: RepositoryName) => TransferMode;
+    parts: PartUploads;
+    policyOf: (repository: RepositoryName) => TransferPolicy;
     lifetime: number;
     maxObjects: number;
   }) {
@@ -77,7 +95,8 @@ export class Batches {
     this.#layout = o.layout;
     this.#tokens = o.tokens;
     this.#direct = o.direct;
-    this.#modeOf = o.modeOf;
+    this.#parts = o.parts;
+    this.#policyOf = o.policyOf;
     this.#lifetime = o.lifetime;
     this.#maxObjects = o.maxObjects;
   }
@@ -96,9 +115,7 @@ export class Batches {
     const missing = repository === undefined ? NO_OIDS : await this.#suspects.missing(repository, linked);
     const noPlace = noPlaceFor(this.#layout, name);
     const expiresAt = new Date(Date.now() + this.#lifetime * 1000);
-    const grant: ActionGrant = { repository: name, operation, principal: principal.name, expiresAt };
-    const offer = this.#offering(grant);
-    const answer = ({ text, oid, size, name: downloadName }: Asked): BatchEntry | Promise<BatchEntry> => {
+    const decide = ({ text, oid, size, name: downloadName }: Asked): BatchEntry | Wanted => {
       if (oid === undefined) return failed(text, size, 422, "the oid is not 64 lower-case hexadecimal digits");
       if (size !== undefined && !isSize(size)) {
         return failed(oid, size, 422, "the size is not a whole number of bytes");
@@ -111,51 +128,98 @@ export class Batches {
       if (operation === "upload") {
         if (present !== undefined && !missing.has(oid)) return { oid, size: size ?? present };
         if (noPlace !== undefined) return failed(oid, size, 422, noPlace);
-        return offer.upload({ oid, size: size ?? present ?? 0 }, present ?? size);
+        return { entry: { oid, size: size ?? present ?? 0 }, size: present ?? size };
       }
       if (present === undefined) return failed(oid, size, 404, NOT_HERE);
       if (missing.has(oid)) return failed(oid, size, 404, `${MISSING}: ${howToRestore(oid)}`);
-      return offer.download({ oid, size: size ?? present }, present, downloadName);
+      return { entry: { oid, size: size ?? present }, size: present, name: downloadName };
     };
-    const objects = await Promise.all(asked.map((object) => Promise.resolve(answer(object))));
-    return { objects, expiresIn: this.#lifetime };
+    const decided = asked.map(decide);
+    const policy = this.#policyOf(name);
+    const transfer = this.#transferFor(request, policy, decided.filter(isWanted));
+    const grant: ActionGrant = { repository: name, operation, principal: principal.name, expiresAt };
+    const offer = this.#offering(grant, { transfer, policy });
+    const objects = await Promise.all(decided.map((object) => (isWanted(object) ? offer(object) : object)));
+    return { transfer, objects, expiresIn: this.#lifetime };
   }
 
-  /** By which way the objects of one repository are to go. */
-  #offering(grant: ActionGrant): Offering {
+  /** In parts where client and store can do that and some object is large; otherwise as every client can. */
+  #transferFor(
+    { operation, transfers }: BatchRequest,
+    { mode, multipartThreshold }: TransferPolicy,
+    wanted: readonly Wanted[],
+  ): Transfer {
+    const offered = transfers?.length ? transfers : ["basic"];
+    const basic = offered.includes("basic");
+    // Clients of it fetch in one piece.
+    if (operation === "download" && !basic && offered.includes("multipart-basic")) return "multipart-basic";
+    const large = wanted.some(({ size = 0 }) => size >= multipartThreshold);
+    if (operation === "upload" && this.#parts.possible && (large || !basic)) {
+      if (offered.includes("multipart-basic")) return "multipart-basic";
+      // It leads through the server.
+      if (offered.includes("tus") && (mode !== "direct" || !basic)) return "tus";
+    }
+    if (basic) return "basic";
+    throw new LfsError("invalid", "none of the transfers offered is supported: offer basic");
+  }
+
+  /** What to do, by the way that was chosen, about an object that is to be transferred. */
+  #offering(
+    grant: ActionGrant,
+    { transfer, policy: { mode } }: { transfer: Transfer; policy: TransferPolicy },
+  ): (wanted: Wanted) => BatchEntry | Promise<BatchEntry> {
     const { repository } = grant;
-    const mode = this.#modeOf(repository);
     const direct = this.#direct;
     const issue = this.#tokens.issue(grant);
-    const download: Offering["download"] = direct.downloads(mode)
-      ? async (entry, _size, name) => {
-          const request = await direct.download({ repository, oid: entry.oid }, name && contentDisposition(name));
-          return { ...entry, download: { request } };
-        }
-      : (entry, size, name) => {
-          const token = issue(entry.oid, size);
-          return { ...entry, download: name === undefined ? { token } : { token, name } };
-        };
-    const throughServer: Offering["upload"] = (entry, size) => ({
+    if (grant.operation === "download") {
+      return direct.downloads(mode)
+        ? async ({ entry, name }) => {
+            const { oid } = entry;
+            const request = await direct.download({ repository, oid }, name && contentDisposition(name));
+            return { ...entry, download: { request } };
+          }
+        : ({ entry, size, name }) => {
+            const token = issue(entry.oid, size);
+            return { ...entry, download: name === undefined ? { token } : { token, name } };
+          };
+    }
+    const throughServer = ({ entry, size }: Wanted): BatchEntry => ({
       ...entry,
       upload: { token: issue(entry.oid, size) },
     });
-    if (!direct.uploads(mode)) return { download, upload: throughServer };
+    if (transfer === "multipart-basic") {
+      return async ({ entry, size }) => {
+        const { oid } = entry;
+        if (size === undefined) return failed(oid, size, 422, "an object that is to be sent in parts needs a size");
+        const offer = await this.#inParts({ repository, oid, size }, { direct: mode !== "proxy" });
+        return "error" in offer
+          ? failed(oid, size, 422, offer.error)
+          : { ...entry, parts: { ...offer, token: issue(oid, size) } };
+      };
+    }
+    if (transfer === "tus" || !direct.uploads(mode)) return throughServer;
     const issueVerify = this.#tokens.issue({ ...grant, operation: "verify" });
-    return {
-      download,
-      async upload(entry, size) {
-        if (size === undefined) return throughServer(entry, size);
-        const token = issueVerify(entry.oid, size);
-        const request = await direct.upload({ repository, oid: entry.oid }, { size, token });
-        // Too many bytes for one request.
-        if (request === undefined) return throughServer(entry, size);
-        return { ...entry, upload: { request }, verify: { token } };
-      },
+    return async (object) => {
+      const { entry, size } = object;
+      if (size === undefined) return throughServer(object);
+      const token = issueVerify(entry.oid, size);
+      const request = await direct.upload({ repository, oid: entry.oid }, { size, token });
+      // Too many bytes for one request.
+      return request === undefined ? throughServer(object) : { ...entry, upload: { request }, verify: { token } };
     };
   }
 
-  #checkTerms({ objects, hash_algo: algorithm, transfers }: BatchRequest): void {
+  /** An object that cannot be sent so is no failure of the others. */
+  async #inParts(object: InParts, o: { direct: boolean }): Promise<PartsOffer | { readonly error: string }> {
+    try {
+      return await this.#parts.offer(object, o);
+    } catch (error) {
+      if (error instanceof LfsError && error.code === "invalid") return { error: error.message };
+      throw error;
+    }
+  }
+
+  #checkTerms({ objects, hash_algo: algorithm }: BatchRequest): void {
     if (objects.length > this.#maxObjects) {
       throw new LfsError(
         "too-many-objects",
@@ -168,22 +232,21 @@ export class Batches {
         `hash_algo ${JSON.stringify(algorithm.slice(0, 40))} is not supported, only sha256 is`,
       );
     }
-    if (transfers && transfers.length > 0 && !transfers.includes("basic")) {
-      throw new LfsError("invalid", "none of the transfers offered is supported: offer basic");
-    }
   }
 }
 
-/** An answer without its actions. */
-interface Bare {
-  readonly oid: Oid;
-  readonly size: number;
+/** An object that is to be transferred. */
+interface Wanted {
+  /** The answer without its actions. */
+  readonly entry: { readonly oid: Oid; readonly size: number };
+  /** Of the object in bytes, where it is known. */
+  readonly size: number | undefined;
+  /** What a browser is to call it. */
+  readonly name?: DownloadName | undefined;
 }
 
-interface Offering {
-  /** @param size of the object in bytes, where it is known */
-  readonly upload: (entry: Bare, size: number | undefined) => BatchEntry | Promise<BatchEntry>;
-  readonly download: (entry: Bare, size: number, name: DownloadName | undefined) => BatchEntry | Promise<BatchEntry>;
+function isWanted(object: BatchEntry | Wanted): object is Wanted {
+  return "entry" in object;
 }
 
 const NONE: ReadonlyMap<Oid, LinkedObject> = new Map();

@@ -19,7 +19,7 @@ import {
   StorageError,
   VerifyLayer,
 } from "@holdall/object-store";
-import { type BatchEntry, LfsService, sweepIncoming, type TransferMode } from "./index.ts";
+import { type BatchEntry, LfsService, sweepUploads, type TransferMode } from "./index.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "holdall-direct-"));
 const metadata = await openSqlite({ file: join(folder, "holdall.db") });
@@ -99,7 +99,7 @@ function service(store: SigningStore, o: { mode?: TransferMode; rehashLimit?: nu
     createRepositories: true,
     actionLifetime: HOUR,
     maxBatchObjects: 1000,
-    transferMode: () => o.mode ?? "direct",
+    transferPolicy: () => ({ mode: o.mode ?? "direct", multipartThreshold: 16, partSize: 16 }),
     ...(o.rehashLimit === undefined ? {} : { rehashLimit: o.rehashLimit }),
     onEvent: () => undefined,
   });
@@ -309,10 +309,14 @@ test("what nobody has had verified is removed after two days, or when its links 
   const DAY = 24 * 3_600_000;
   const now = Date.now();
   t.mock.timers.enable({ apis: ["Date"], now: now + 2 * DAY - 1000 });
-  assert.equal(await sweepIncoming(store, HOUR), 0);
+  assert.equal(await sweepUploads(store, { uploads: metadata.uploads, lifetime: HOUR }), 0);
   t.mock.timers.setTime(now + 2 * DAY + 1000);
-  assert.equal(await sweepIncoming(store, (2 * DAY) / 1000), 0, "its links still work");
-  assert.equal(await sweepIncoming(store, HOUR), 1);
+  assert.equal(
+    await sweepUploads(store, { uploads: metadata.uploads, lifetime: (2 * DAY) / 1000 }),
+    0,
+    "its links still work",
+  );
+  assert.equal(await sweepUploads(store, { uploads: metadata.uploads, lifetime: HOUR }), 1);
   assert.equal(await store.stat(store.keyOf(request)), undefined);
   assert.equal(await sweepable(store), 2, "objects are not touched");
 });

@@ -9,6 +9,8 @@ import { StorageError, type StorageErrorCode } from "@holdall/object-store";
  * - `invalid`: the request says something that cannot be.
  * - `too-many-objects`: a batch over the limit.
  * - `wrong-body`: an upload's bytes are not the object that was announced.
+ * - `incomplete`: an upload in parts is to be ended before all of them have come.
+ * - `wrong-offset`: a part of an upload begins at another byte than the one that comes next.
  * - `length-required`: an upload whose size nobody has said.
  * - `locked`: the path has a lock already; `lock` is it.
  * - `lock-held`: the lock is another's.
@@ -26,6 +28,8 @@ export type LfsErrorCode =
   | "invalid"
   | "too-many-objects"
   | "wrong-body"
+  | "incomplete"
+  | "wrong-offset"
   | "length-required"
   | "locked"
   | "lock-held"

@@ -1,7 +1,10 @@
-export type { BatchAction, BatchEntry, BatchOutcome } from "./batch.ts";
-export { sweepIncoming, type TransferMode } from "./direct.ts";
+export type { BatchAction, BatchEntry, BatchOutcome, TransferPolicy } from "./batch.ts";
+export type { TransferMode } from "./direct.ts";
 export { LfsError, toLfsError, type LfsErrorCode } from "./errors.ts";
 export type { LfsEvent, OnLfsEvent } from "./events.ts";
 export type { LockFilter, SortedLocks } from "./locks.ts";
+export type { InParts } from "./part-uploads.ts";
+export type { Doing } from "./publisher.ts";
 export { LfsService, type LfsServiceOptions } from "./service.ts";
+export { sweepUploads } from "./sweep-uploads.ts";
 export type { ByteGrant, DownloadGrant, ObjectName } from "./transfers.ts";

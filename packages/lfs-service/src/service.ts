@@ -1,12 +1,15 @@
 import type { Access, ActionTokens } from "@holdall/identity";
 import type { Layout, RepositoryName } from "@holdall/lfs-protocol";
 import type { Metadata } from "@holdall/metadata";
-import { parseKey, type ObjectStore } from "@holdall/object-store";
-import { Batches } from "./batch.ts";
-import { DirectTransfers, type TransferMode } from "./direct.ts";
+import { PART_SIZE, parseKey, type ObjectStore } from "@holdall/object-store";
+import { Batches, type TransferPolicy } from "./batch.ts";
+import { DirectTransfers } from "./direct.ts";
 import type { OnLfsEvent } from "./events.ts";
 import { Gate } from "./gate.ts";
 import { LockService } from "./locks.ts";
+import { PartUploads } from "./part-uploads.ts";
+import { Publisher } from "./publisher.ts";
+import { ResumableUploads } from "./resumable-uploads.ts";
 import { Suspects } from "./suspects.ts";
 import { Transfers } from "./transfers.ts";
 
@@ -23,10 +26,11 @@ export interface LfsServiceOptions {
   readonly actionLifetime: number;
   readonly maxBatchObjects: number;
   /** How the bytes of a repository's objects go; through the server unless given. */
-  readonly transferMode?: (repository: RepositoryName) => TransferMode;
+  readonly transferPolicy?: (repository: RepositoryName) => TransferPolicy;
   /**
-   * Up to this size, in bytes, what clients have sent to a store directly that does not check SHA-256 is read again and hashed
-   * before it is linked; of what is larger only the size is compared. Everything unless given.
+   * Up to this size, in bytes, what nobody could hash on its way (it went to a store directly that does not check SHA-256, or
+   * in parts) is read again and hashed before it is linked; of what is larger only the size is compared. Everything unless
+   * given.
    */
   readonly rehashLimit?: number;
   readonly onEvent: OnLfsEvent;
@@ -37,6 +41,8 @@ export class LfsService {
   readonly batches: Batches;
   readonly transfers: Transfers;
   readonly direct: DirectTransfers;
+  readonly parts: PartUploads;
+  readonly resumable: ResumableUploads;
   readonly locks: LockService;
   readonly #metadata: Metadata;
   readonly #store: ObjectStore;
@@ -48,14 +54,17 @@ export class LfsService {
     const gate = new Gate({ access: o.access, repositories, createRepositories: o.createRepositories, onEvent });
     const tokens = o.actionTokens;
     const suspects = new Suspects({ repositories, objects, store, layout: o.layout });
-    this.direct = new DirectTransfers({
-      gate,
+    const policyOf = o.transferPolicy ?? (() => DEFAULT_POLICY);
+    const rehashLimit = o.rehashLimit ?? Number.POSITIVE_INFINITY;
+    const publisher = new Publisher({ gate, store, layout: o.layout, objects, rehashLimit });
+    this.direct = new DirectTransfers({ store, layout: o.layout, publisher, tokens, lifetime: o.actionLifetime });
+    this.parts = new PartUploads({
       store,
-      layout: o.layout,
-      objects,
+      uploads: metadata.uploads,
+      publisher,
       tokens,
       lifetime: o.actionLifetime,
-      rehashLimit: o.rehashLimit ?? Number.POSITIVE_INFINITY,
+      partSize: ({ repository }) => policyOf(repository).partSize,
     });
     this.batches = new Batches({
       gate,
@@ -64,11 +73,13 @@ export class LfsService {
       layout: o.layout,
       tokens,
       direct: this.direct,
-      modeOf: o.transferMode ?? (() => "proxy"),
+      parts: this.parts,
+      policyOf,
       lifetime: o.actionLifetime,
       maxObjects: o.maxBatchObjects,
     });
     this.transfers = new Transfers({ gate, store, layout: o.layout, objects, suspects, tokens, onEvent });
+    this.resumable = new ResumableUploads({ store, parts: this.parts, publisher, transfers: this.transfers });
     this.locks = new LockService({ gate, locks, onEvent });
     this.#metadata = metadata;
     this.#store = store;
@@ -79,6 +90,8 @@ export class LfsService {
     await Promise.all([this.#metadata.ping(), this.#store.stat(READINESS_KEY)]);
   }
 }
+
+const DEFAULT_POLICY: TransferPolicy = { mode: "proxy", multipartThreshold: 2 * PART_SIZE, partSize: PART_SIZE };
 
 /** Nothing is ever stored there: the answer, not the object, is what readiness asks for. */
 const READINESS_KEY = parseKey("readiness");

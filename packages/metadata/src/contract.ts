@@ -5,6 +5,7 @@ import { objectsContract } from "./contract/objects.ts";
 import { repositoriesContract } from "./contract/repositories.ts";
 import type { Subject } from "./contract/subject.ts";
 import { tokensContract } from "./contract/tokens.ts";
+import { uploadsContract } from "./contract/uploads.ts";
 import { usersContract } from "./contract/users.ts";
 
 export type { Subject, TestDatabase } from "./contract/subject.ts";
@@ -15,6 +16,7 @@ export function metadataContract(subject: Subject): void {
     lifeContract(subject);
     repositoriesContract(subject);
     objectsContract(subject);
+    uploadsContract(subject);
     locksContract(subject);
     usersContract(subject);
     tokensContract(subject);

@@ -4,12 +4,14 @@ import { SqlObjects } from "./objects.ts";
 import type { Metadata } from "./port.ts";
 import { SqlRepositories } from "./repositories.ts";
 import { SqlTokens } from "./tokens.ts";
+import { SqlUploads } from "./uploads.ts";
 import { SqlUsers } from "./users.ts";
 
 /** The port over any SQL database. */
 export class SqlMetadata implements Metadata {
   readonly repositories: SqlRepositories;
   readonly objects: SqlObjects;
+  readonly uploads: SqlUploads;
   readonly locks: SqlLocks;
   readonly users: SqlUsers;
   readonly tokens: SqlTokens;
@@ -19,6 +21,7 @@ export class SqlMetadata implements Metadata {
     this.#database = database;
     this.repositories = new SqlRepositories(database.db);
     this.objects = new SqlObjects(database);
+    this.uploads = new SqlUploads(database.db);
     this.locks = new SqlLocks(database.db);
     this.users = new SqlUsers(database.db);
     this.tokens = new SqlTokens(database);

@@ -2,6 +2,7 @@ import type { Oid } from "@holdall/lfs-protocol";
 import type { CompiledQuery } from "kysely";
 import type { Database } from "./database.ts";
 import { MetadataError } from "./errors.ts";
+import { bytesOf } from "./oid-bytes.ts";
 import type { LinkedObject, ObjectRecord, Objects } from "./port.ts";
 import { prepare } from "./prepare.ts";
 
@@ -92,12 +93,4 @@ export class SqlObjects implements Objects {
   async suspect(repositoryId: number, oid: Oid): Promise<void> {
     await this.#database.atomically([this.#suspect({ repositoryId, oid: bytesOf(oid), now: Date.now() })]);
   }
-}
-
-/**
- * A copy with a buffer of its own: a small Buffer is a view of a shared pool, and all of that would be sent along to a
- * thread.
- */
-function bytesOf(oid: Oid): Uint8Array {
-  return new Uint8Array(Buffer.from(oid, "hex"));
 }

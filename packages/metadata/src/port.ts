@@ -9,6 +9,7 @@ import type { Oid, RepositoryName } from "@holdall/lfs-protocol";
 export interface Metadata {
   readonly repositories: Repositories;
   readonly objects: Objects;
+  readonly uploads: Uploads;
   readonly locks: Locks;
   readonly users: Users;
   readonly tokens: Tokens;
@@ -73,6 +74,33 @@ export interface Objects {
    * may only be a disk that is not mounted. Idempotent; does nothing where there is no such link.
    */
   suspect(repositoryId: number, oid: Oid): Promise<void>;
+}
+
+/** What an upload in parts is of. */
+export interface UploadedObject extends ObjectRecord {
+  /** By name: it may come into being only when the upload is done. */
+  readonly repository: RepositoryName;
+  /** Of every part but the last, in bytes. */
+  readonly partSize: number;
+}
+
+/** An upload in parts, which goes on over many requests, to many processes. Which parts are there is what the store knows. */
+export interface Upload extends UploadedObject {
+  /** Unique; says where in the store the upload is. */
+  readonly place: string;
+  /** The store's name for it. */
+  readonly name: string;
+  readonly beganAt: Date;
+}
+
+export interface Uploads {
+  find(of: UploadedObject): Promise<Upload | undefined>;
+  /** Keeps this one, unless there is one of the same object and part size: everybody gets the one that is kept. */
+  keep(upload: Omit<Upload, "beganAt">): Promise<Upload>;
+  /** False when there was none. */
+  remove(place: string): Promise<boolean>;
+  /** Those that began before, the oldest first. */
+  list(o: { before: Date }): AsyncIterable<Upload>;
 }
 
 export interface Lock {

@@ -13,6 +13,16 @@ export interface Schema {
    * is what counts.
    */
   links: { repository_id: number; oid: Uint8Array; size: number; linked_at: number; suspected_at: number | null };
+  uploads: {
+    place: string;
+    /** Its name: it comes into being when the upload is done. */
+    repository: string;
+    oid: Uint8Array;
+    size: number;
+    part_size: number;
+    upload: string;
+    began_at: number;
+  };
   /** Ids grow and are never used again: an old id cannot come to name a newer lock. */
   locks: { id: Generated<number>; repository_id: number; path: string; owner: string; locked_at: number };
   users: { id: Generated<number>; name: string; password_hash: string | null; admin: 0 | 1; created_at: number };

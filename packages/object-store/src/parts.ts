@@ -12,10 +12,11 @@ let senders = 0;
 /**
  * The size of the parts for an object of that size.
  * @param o.most parts that the store allows for one object
+ * @param o.least bytes; more where the object would otherwise have too many parts
  */
-export function partSizeFor(size: number, { most }: { readonly most: number }): number {
+export function partSizeFor(size: number, o: { readonly most: number; readonly least?: number }): number {
   const mebibyte = 1024 * 1024;
-  return Math.max(PART_SIZE, Math.ceil(size / most / mebibyte) * mebibyte);
+  return Math.max(o.least ?? PART_SIZE, Math.ceil(size / o.most / mebibyte) * mebibyte);
 }
 
 /**

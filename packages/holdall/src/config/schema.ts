@@ -29,6 +29,10 @@ const accessRule = Type.Object(
 
 const TRANSFERS = ["proxy", "direct", "auto"] as const;
 
+const MIB = 1024 ** 2;
+/** S3 and Google take no smaller parts but the last; those that pass through the server are held in memory. */
+const PART_SIZES = { minimum: 5 * MIB, maximum: 256 * MIB };
+
 const transferRule = Type.Object(
   {
     repositories: parsed(
@@ -36,7 +40,9 @@ const transferRule = Type.Object(
       parsePattern,
       (pattern) => pattern.text,
     ),
-    transfer: word(TRANSFERS, { description: "As the key of that name." }),
+    transfer: Type.Optional(word(TRANSFERS, { description: "As the key of that name." })),
+    multipartThreshold: Type.Optional(size({ description: "As the key of that name.", minimum: 1 })),
+    partSize: Type.Optional(size({ description: "As the key of that name.", ...PART_SIZES })),
   },
   { description: "One rule: how the bytes of which repositories go.", additionalProperties: false },
 );
@@ -95,12 +101,24 @@ export const configSchema = Type.Object(
     }),
     transferRules: Type.Array(transferRule, {
       description:
-        "How the bytes of some repositories go, where that is otherwise than transfer says. The first rule that matches counts.",
+        "How the bytes of some repositories go, where that is otherwise than transfer, multipartThreshold and partSize say. The first rule that matches counts.",
       default: [],
+    }),
+    multipartThreshold: size({
+      description:
+        "Objects of this size and larger are sent in parts, and an upload that was interrupted goes on where it was, by clients that can do that: git-lfs with lfs.tustransfers, and those that speak multipart-basic.",
+      default: "16MiB",
+      minimum: 1,
+    }),
+    partSize: size({
+      description:
+        "The size of the parts. Larger where an object would otherwise have more parts than the store takes (10,000 on S3). Parts that pass through the server are held in its memory, up to four of an upload.",
+      default: "8MiB",
+      ...PART_SIZES,
     }),
     rehashLimit: size({
       description:
-        "Up to this size, an object that a client has sent directly to a store that does not check SHA-256 is read again and hashed before anybody sees it. Of larger ones only the size is compared.",
+        "Up to this size, an object that was sent in parts, or directly to a store that does not check SHA-256, is read again and hashed before anybody sees it. Of larger ones only the size is compared.",
       default: "5GiB",
       minimum: 0,
     }),

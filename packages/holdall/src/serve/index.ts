@@ -29,10 +29,8 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
   await claimStore(config.store);
   await using storage = await openStorage(config);
   await tryStore(storage.store, config.store);
-  using _housekeeping = await keepHouse(storage.store, { logger, actionLifetime: config.actionLifetime });
+  using _housekeeping = await keepHouse(storage, { logger, actionLifetime: config.actionLifetime });
   if (config.workers > 1) {
-    // The workers find it up to date, and open it for themselves.
-    await storage.metadata.close();
     const workers = await Workers.start(config.workers, logger);
     // Whoever reads that it serves may tell it to stop.
     const stopped = untilStopped();

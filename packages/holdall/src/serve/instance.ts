@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { Access, ActionTokens, Authenticator } from "@holdall/identity";
 import { LfsServer } from "@holdall/lfs-http";
 import type { RepositoryName } from "@holdall/lfs-protocol";
-import { LfsService, type LfsEvent, type TransferMode } from "@holdall/lfs-service";
+import { LfsService, type LfsEvent, type TransferPolicy } from "@holdall/lfs-service";
 import { actionSecret, formatListen, type Config } from "../config/index.ts";
 import type { Logger } from "../log.ts";
 import { StartError } from "./errors.ts";
@@ -33,7 +33,7 @@ export class Instance {
       createRepositories: config.createRepositories,
       actionLifetime: Math.floor(config.actionLifetime / 1000),
       maxBatchObjects: config.limits.batchObjects,
-      transferMode: transferModes(config),
+      transferPolicy: transferPolicies(config),
       rehashLimit: config.rehashLimit,
       onEvent: (event) => logEvent(logger, event),
     });
@@ -56,10 +56,17 @@ export class Instance {
   }
 }
 
-/** How the bytes of a repository go. */
-function transferModes({ transfer, transferRules }: Config): (repository: RepositoryName) => TransferMode {
-  return (repository) =>
-    transferRules.find(({ repositories }) => repositories.matches(repository))?.transfer ?? transfer;
+/** How the bytes of a repository go: as its rule says, and of what that does not say, as it is for all. */
+function transferPolicies(config: Config): (repository: RepositoryName) => TransferPolicy {
+  const { transferRules } = config;
+  return (repository) => {
+    const rule = transferRules.find(({ repositories }) => repositories.matches(repository));
+    return {
+      mode: rule?.transfer ?? config.transfer,
+      multipartThreshold: rule?.multipartThreshold ?? config.multipartThreshold,
+      partSize: rule?.partSize ?? config.partSize,
+    };
+  };
 }
 
 async function listen(server: LfsServer, config: Config): Promise<AddressInfo> {

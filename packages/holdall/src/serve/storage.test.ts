@@ -19,6 +19,9 @@ class CountedSweeps extends MemoryStore {
   }
 }
 
+/** Knows of no uploads. */
+const metadata = { uploads: { async *list() {}, remove: async () => false } };
+
 /** The promises of sweeps that have begun have settled by then: they wait for nothing outside. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
@@ -30,7 +33,7 @@ test("what unfinished uploads left behind is removed at the start and every hour
   const log = new PassThrough();
   const logger = createLogger({ level: "info", format: "json" }, log);
 
-  const housekeeping = await keepHouse(store, { logger, actionLifetime: HOUR });
+  const housekeeping = await keepHouse({ store, metadata }, { logger, actionLifetime: HOUR });
   assert.equal(store.sweeps, 1, "the first is over when the server starts");
   t.mock.timers.tick(HOUR - 1);
   assert.equal(store.sweeps, 1);
@@ -64,7 +67,7 @@ test("a server starts although the first sweep fails", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
   const store = new CountedSweeps();
   store.failing.add(1);
-  using _ = await keepHouse(store, {
+  using _ = await keepHouse({ store, metadata }, {
     logger: createLogger({ level: "silent", format: "json" }, new PassThrough()),
     actionLifetime: HOUR,
   });

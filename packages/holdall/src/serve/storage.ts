@@ -9,7 +9,7 @@ import {
   type ObjectStore,
   type StoreUrl,
 } from "@holdall/object-store";
-import { sweepIncoming } from "@holdall/lfs-service";
+import { sweepUploads } from "@holdall/lfs-service";
 import type { Config } from "../config/index.ts";
 import { databasePath } from "../data-folder.ts";
 import type { Logger } from "../log.ts";
@@ -82,24 +82,31 @@ async function writeNote(store: ObjectStore): Promise<void> {
   }
 }
 
+/** What there is to keep in order. */
+interface Housed {
+  readonly store: ObjectStore;
+  readonly metadata: { readonly uploads: Pick<Metadata["uploads"], "list" | "remove"> };
+}
+
 /**
  * What one process does for all that serve: clears away what crashed and abandoned uploads have left, now and every hour.
  * @param o.actionLifetime in milliseconds
  */
 export async function keepHouse(
-  store: ObjectStore,
+  storage: Housed,
   { logger, actionLifetime }: { logger: Logger; actionLifetime: number },
 ): Promise<Disposable> {
-  const clear = (): Promise<void> => sweep(store, logger, Math.ceil(actionLifetime / 1000));
+  const clear = (): Promise<void> => sweep(storage, logger, Math.ceil(actionLifetime / 1000));
   await clear();
   const timer = setInterval(() => void clear(), SWEEP_EVERY);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** A sweep that fails is tried again in an hour; serving does not depend on it. */
-async function sweep(store: ObjectStore, logger: Logger, lifetime: number): Promise<void> {
+async function sweep({ metadata, store }: Housed, logger: Logger, lifetime: number): Promise<void> {
   try {
-    const removed = (await store.sweep()) + (await sweepIncoming(store, lifetime));
+    const { uploads } = metadata;
+    const removed = (await store.sweep()) + (await sweepUploads(store, { uploads, lifetime }));
     if (removed > 0) logger.info({ removed }, "removed what unfinished uploads had left behind");
   } catch (error) {
     logger.error({ err: error }, "could not remove what unfinished uploads have left behind");

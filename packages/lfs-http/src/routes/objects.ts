@@ -1,6 +1,5 @@
-import { contentDisposition, OBJECT_MEDIA_TYPE, parseOid, readDownloadName } from "@holdall/lfs-protocol";
-import { LfsError, type ObjectName } from "@holdall/lfs-service";
-import { principalOf, repositoryOf, type RouteContext } from "../context.ts";
+import { contentDisposition, OBJECT_MEDIA_TYPE, readDownloadName } from "@holdall/lfs-protocol";
+import { principalOf, type RouteContext } from "../context.ts";
 import { NOTHING_HERE } from "../errors.ts";
 import type { Exchange } from "../exchange.ts";
 import { parseRange } from "../range-header.ts";
@@ -8,10 +7,10 @@ import { RequestBody } from "../receive-body.ts";
 import { sendBody } from "../send-body.ts";
 import { refuse, sendError } from "../send-error.ts";
 import type { Target } from "../urls.ts";
+import { contentLength, nameOf, tokenOf } from "./object-request.ts";
 
 type ObjectTarget = Extract<Target, { kind: "object" }>;
 
-const TOKEN = /(?:^|&)token=([^&]*)/;
 const A_YEAR = 31_536_000;
 
 /**
@@ -42,6 +41,7 @@ export class ObjectRoutes {
     const { request, response } = exchange;
     const { transfers } = this.#context.service;
     const token = tokenOf(target);
+    // Without one, the credentials of the request decide.
     const grant =
       token === undefined
         ? await transfers.downloadBy(await principalOf(this.#context, exchange), nameOf(target))
@@ -102,18 +102,6 @@ export class ObjectRoutes {
   }
 }
 
-/** @throws LfsError `not-found` when the path names no repository or no oid */
-function nameOf(target: ObjectTarget): ObjectName {
-  const oid = parseOid(target.oid);
-  if (oid === undefined) throw new LfsError("not-found", "the URL does not name an object");
-  return { repository: repositoryOf(target), oid };
-}
-
-/** Nothing in a token is ever percent-encoded. Without one, the credentials of the request decide. */
-function tokenOf({ query }: ObjectTarget): string | undefined {
-  return TOKEN.exec(query)?.[1];
-}
-
 /** How the batch was asked to name the download; most requests ask for nothing. */
 function dispositionOf({ query }: ObjectTarget): string | undefined {
   if (!query.includes("filename=") && !query.includes("disposition=")) return undefined;
@@ -126,10 +114,4 @@ function matches(ifNoneMatch: string, etag: string): boolean {
   return ifNoneMatch
     .split(",")
     .some((candidate) => candidate.trim().replace(/^W\//, "") === etag || candidate.trim() === "*");
-}
-
-/** Undefined for a chunked body. Node has refused what is not a number. */
-function contentLength(headers: { "content-length"?: string | undefined }): number | undefined {
-  const text = headers["content-length"];
-  return text === undefined ? undefined : Number(text);
 }

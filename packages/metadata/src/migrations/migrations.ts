@@ -1,6 +1,7 @@
 import { MetadataError } from "../errors.ts";
 import { foundation } from "./0001-foundation.ts";
 import { suspects } from "./0002-suspects.ts";
+import { uploads } from "./0003-uploads.ts";
 
 /**
  * One step of the schema. A published step is never edited: what it got wrong, a later one mends. Each database has its
@@ -13,7 +14,7 @@ export interface Migration {
   readonly sqlite: readonly string[];
 }
 
-export const migrations: readonly Migration[] = [foundation, suspects];
+export const migrations: readonly Migration[] = [foundation, suspects, uploads];
 
 /**
  * The steps that a database of this version (0: empty) still needs, in order.
