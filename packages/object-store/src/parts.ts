@@ -15,8 +15,9 @@ let senders = 0;
  * @param o.least bytes; more where the object would otherwise have too many parts
  */
 export function partSizeFor(size: number, o: { readonly most: number; readonly least?: number }): number {
+  const { least = PART_SIZE, most } = o;
   const mebibyte = 1024 * 1024;
-  return Math.max(o.least ?? PART_SIZE, Math.ceil(size / o.most / mebibyte) * mebibyte);
+  return size <= least * most ? least : Math.ceil(size / most / mebibyte) * mebibyte;
 }
 
 /**

@@ -17,11 +17,14 @@ import { lstat, open, unlink } from "./calls.ts";
 import { fsError, isErrno } from "./errors.ts";
 import { etagOf } from "./file-stat.ts";
 import type { Folders } from "./folders.ts";
+import { ProcessLock } from "./process-lock.ts";
 import { FileBody } from "./read-body.ts";
 import type { Temporaries } from "./temporaries.ts";
 import { writeAndClose } from "./write-body.ts";
 
 const PART = /^[1-9]\d{0,4}$/;
+/** Beside the parts: held by whoever completes the upload. */
+const LOCK = "lock";
 const ABANDONED_AFTER = 24 * 3600 * 1000;
 
 interface Parts {
@@ -120,6 +123,8 @@ export class FsUploads implements MultipartUploads {
   ): Promise<ObjectVersion> {
     o.signal?.throwIfAborted();
     const folder = this.#folderOf(key, upload);
+    // Whoever came second would publish the object again, perhaps after it was taken from there.
+    using _lock = await lockIn(folder, key, o.signal);
     const there = new Map<number, UploadedPart>();
     for await (const part of this.parts(key, upload, o)) there.set(part.number, part);
     let last = 0;
@@ -138,11 +143,15 @@ export class FsUploads implements MultipartUploads {
 
   async abort(key: ObjectKey, upload: string, o: CallOptions = {}): Promise<void> {
     o.signal?.throwIfAborted();
+    const folder = this.#folderOf(key, upload);
+    // In one step: nobody may find half of it.
+    const ended = `${folder}.ended`;
     try {
-      await rm(this.#folderOf(key, upload), { recursive: true, force: true });
+      await rename(folder, ended);
+      await rm(ended, { recursive: true, force: true });
       this.#o.folders.forget();
     } catch (error) {
-      throw fsError(error, `giving up an upload of ${key}`);
+      if (!isErrno(error, "ENOENT")) throw fsError(error, `giving up an upload of ${key}`);
     }
   }
 
@@ -169,6 +178,18 @@ export class FsUploads implements MultipartUploads {
   #folderOf(key: ObjectKey, upload: string): string {
     if (!/^[0-9a-f]{32}$/.test(upload)) throw gone(key);
     return join(this.#o.folder, `${upload}-${createHash("sha256").update(key).digest("hex").slice(0, 16)}`);
+  }
+}
+
+/** @throws StorageError `not-found` when the upload ends before it is our turn */
+async function lockIn(folder: string, key: ObjectKey, signal: AbortSignal | undefined): Promise<ProcessLock> {
+  try {
+    await lstat(folder);
+    return await ProcessLock.acquire(join(folder, LOCK), signal);
+  } catch (error) {
+    const cause = error instanceof StorageError ? error.cause : error;
+    if (isErrno(cause, "ENOENT")) throw gone(key, error);
+    throw error;
   }
 }
 
