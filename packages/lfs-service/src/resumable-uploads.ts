@@ -7,9 +7,6 @@ import type { Doing, Publisher } from "./publisher.ts";
 import { partsIn, sizeOfPart, type Session } from "./session.ts";
 import type { Transfers } from "./transfers.ts";
 
-/** A connection from which nothing has come for so long, in milliseconds, gives way to whoever goes on with its upload. */
-const QUIET = 2000;
-
 /** Where an upload goes on. */
 interface Position {
   /** Whole parts from the first on, without a gap. */
@@ -41,22 +38,23 @@ export class ResumableUploads {
   readonly #parts: PartUploads;
   readonly #publisher: Publisher;
   readonly #transfers: Transfers;
-  readonly #quiet: number;
+  readonly #quietAfter: number;
   /** One at a time for each upload, in this process. Others are told apart by the digest at the end. */
   readonly #turns = new Map<string, Turn>();
 
+  /** @param o.quietAfter milliseconds after which a connection that waits for its client gives way */
   constructor(o: {
     store: ObjectStore;
     parts: PartUploads;
     publisher: Publisher;
     transfers: Transfers;
-    quiet?: number;
+    quietAfter: number;
   }) {
     this.#store = o.store;
     this.#parts = o.parts;
     this.#publisher = o.publisher;
     this.#transfers = o.transfers;
-    this.#quiet = o.quiet ?? QUIET;
+    this.#quietAfter = o.quietAfter;
   }
 
   /** How many bytes of the object are there, from the first on. All of them: it is published and linked. */
@@ -181,7 +179,7 @@ export class ResumableUploads {
     for (let other = this.#turns.get(id); other !== undefined; other = this.#turns.get(id)) {
       if (other.receiving) {
         const { waitingSince = Infinity } = other;
-        if (performance.now() - waitingSince < this.#quiet) {
+        if (performance.now() - waitingSince < this.#quietAfter) {
           throw new LfsError("busy", `another client is sending ${oid} at this moment: try again`);
         }
         other.stop.abort(new LfsError("busy", `the upload of ${oid} was continued by another request`));

@@ -33,6 +33,8 @@ export interface LfsServiceOptions {
    * given.
    */
   readonly rehashLimit?: number;
+  /** Milliseconds after which a connection that has gone quiet gives way to whoever goes on with its upload; 2 s unless given. */
+  readonly quietAfter?: number;
   readonly onEvent: OnLfsEvent;
 }
 
@@ -79,7 +81,13 @@ export class LfsService {
       maxObjects: o.maxBatchObjects,
     });
     this.transfers = new Transfers({ gate, store, layout: o.layout, objects, suspects, tokens, onEvent });
-    this.resumable = new ResumableUploads({ store, parts: this.parts, publisher, transfers: this.transfers });
+    this.resumable = new ResumableUploads({
+      store,
+      parts: this.parts,
+      publisher,
+      transfers: this.transfers,
+      quietAfter: o.quietAfter ?? 2000,
+    });
     this.locks = new LockService({ gate, locks, onEvent });
     this.#metadata = metadata;
     this.#store = store;

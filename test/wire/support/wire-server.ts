@@ -6,7 +6,7 @@ import { Readable, Writable } from "node:stream";
 import { Access, ActionTokens, Authenticator, parsePattern, parseWho, type AccessRule } from "@holdall/identity";
 import { LfsServer, type LfsServerLimits } from "@holdall/lfs-http";
 import { objectPath, type Layout } from "@holdall/lfs-protocol";
-import { LfsService, type LfsEvent } from "@holdall/lfs-service";
+import { LfsService, type LfsEvent, type TransferPolicy } from "@holdall/lfs-service";
 import { openSqlite, type Metadata, type Right } from "@holdall/metadata";
 import { FsStore, MemoryStore, parseKey, VerifyLayer, type ObjectKey, type ObjectStore } from "@holdall/object-store";
 import { pino } from "pino";
@@ -34,6 +34,8 @@ export interface WireServerOptions {
   readonly trustedProxies?: readonly string[];
   readonly createRepositories?: boolean;
   readonly maxBatchObjects?: number;
+  /** Of all repositories. */
+  readonly transferPolicy?: TransferPolicy;
 }
 
 const LIMITS: LfsServerLimits = {
@@ -91,7 +93,9 @@ export class WireServer implements AsyncDisposable {
     const actionTokens = new ActionTokens({ secret: randomBytes(32) });
     const events: LfsEvent[] = [];
     const log: string[] = [];
+    const { transferPolicy } = o;
     const service = new LfsService({
+      ...(transferPolicy === undefined ? {} : { transferPolicy: () => transferPolicy }),
       store: new VerifyLayer(o.layer === undefined ? store : o.layer(store)),
       layout: o.layout ?? "shared",
       metadata,
