@@ -213,8 +213,9 @@ export interface SignedRequest {
 
 /**
  * An object in parts, which may come at once, in any order, again, and by way of several processes. Nothing is visible
- * before `complete`, and all of it then. Whoever creates an upload completes or aborts it; what is left after a day is
- * swept. All methods throw `not-found` for an upload that is not, or no longer, there, where the store can tell.
+ * before `complete`, and all of it then. Whoever creates an upload completes or aborts it; one to which nothing has been
+ * added for a day is swept (where the store does not tell when parts came: one that is a day old). All methods throw
+ * `not-found` for an upload that is not, or no longer, there, where the store can tell.
  */
 export interface MultipartUploads {
   readonly limits: MultipartLimits;

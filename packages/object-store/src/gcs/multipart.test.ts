@@ -192,7 +192,7 @@ uploading("uploads are no objects: not listed, not got, and not in the way", asy
   }
 });
 
-uploading("a sweep removes uploads that were begun more than a day ago", async ({ store, names }, t) => {
+uploading("a sweep removes uploads to which nothing has been added for a day", async ({ store, names }, t) => {
   await putBytes(store, key, bytesOf(1, 10));
   const uploads = [await store.multipart.create(key), await store.multipart.create(parseKey("other"))];
   for (const upload of uploads) await putPart(store, upload, 1, 10);

@@ -153,14 +153,14 @@ export class GcsMultipartUploads implements MultipartUploads {
     await this.#clear(upload, signal);
   }
 
-  /** Removes uploads that were begun more than a day ago. @returns how many */
+  /** Removes uploads to which nothing has been added for a day. @returns how many */
   async sweep(): Promise<number> {
-    const begun = new Map<string, number>();
+    const added = new Map<string, number>();
     for await (const { name, createdAt } of this.#bucket.list(this.#folders, undefined)) {
       const [upload = ""] = name.slice(this.#folders.length).split("/", 1);
-      begun.set(upload, Math.min(begun.get(upload) ?? Number.POSITIVE_INFINITY, createdAt.getTime()));
+      added.set(upload, Math.max(added.get(upload) ?? 0, createdAt.getTime()));
     }
-    const old = [...begun].filter(([, at]) => at < Date.now() - DAY);
+    const old = [...added].filter(([, at]) => at < Date.now() - DAY);
     for (const [upload] of old) await this.#clear(upload, undefined);
     return old.length;
   }

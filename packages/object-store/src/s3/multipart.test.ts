@@ -129,17 +129,20 @@ withS3("what is no upload, or no part of one, is told", async (t, server) => {
   await assert.rejects(collect(multipart.parts(key, upload)), withCode("not-found"));
 });
 
-withS3("a sweep gives up what was begun more than a day ago, below the store's own prefix", async (t, server) => {
+withS3("a sweep gives up what nothing has been added to for a day, below the store's own prefix", async (t, server) => {
   const day = 24 * 3600 * 1000;
   const aged = (body: string, age: number): string => {
     const at = new Date(Date.now() - age).toISOString().slice(0, 19);
-    return body.replaceAll(/(<Initiated>)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/g, `$1${at}`);
+    return body.replaceAll(/(<(?:Initiated|LastModified)>)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/g, `$1${at}`);
   };
   let age = 0;
+  let partAge = 0;
   const line = await lineTo(t, server, {
     location: { prefix: parseKey("ours") },
-    plan: ({ operation }) =>
-      operation === "ListMultipartUploads" ? { rewrite: (body) => aged(body, age) } : undefined,
+    plan({ operation }) {
+      if (operation === "ListMultipartUploads") return { rewrite: (body) => aged(body, age) };
+      return operation === "ListParts" ? { rewrite: (body) => aged(body, partAge) } : undefined;
+    },
   });
   const { prefix: _, ...location } = line.connection.location;
   const others = new S3Store(await connectS3(location));
@@ -150,7 +153,12 @@ withS3("a sweep gives up what was begun more than a day ago, below the store's o
   age = day - 60_000;
   assert.equal(await line.store.sweep(), 0);
   age = day + 60_000;
-  assert.equal(await line.store.sweep(), 2);
+  const longOne = await line.store.multipart.create(key);
+  await line.store.multipart.putPart(key, longOne, 1, bodyOf(bytesOf(1, 10)), { size: 10 });
+  partAge = day - 60_000;
+  assert.equal(await line.store.sweep(), 2, "one to which parts are still added goes on");
+  partAge = day + 60_000;
+  assert.equal(await line.store.sweep(), 1);
   assert.equal(await line.store.sweep(), 0);
   for (const upload of uploads) {
     await assert.rejects(collect(line.store.multipart.parts(key, upload)), withCode("not-found"));

@@ -1,10 +1,9 @@
-import { ListPartsCommand } from "@aws-sdk/client-s3";
 import { StorageError } from "../errors.ts";
 import { Intake } from "../intake.ts";
 import type { ObjectKey } from "../key.ts";
 import { PART_SIZE, readWhole } from "../parts.ts";
 import type { CallOptions, MultipartUploads, ObjectVersion, SignedRequest, UploadedPart } from "../port.ts";
-import { type Bucket, etagOf, present } from "./bucket.ts";
+import type { Bucket } from "./bucket.ts";
 import type { Presigner } from "./presigner.ts";
 import { LIMITS, type Upload, type Uploads } from "./uploads.ts";
 
@@ -56,22 +55,9 @@ export class S3Multipart implements MultipartUploads {
   }
 
   async *parts(key: ObjectKey, upload: string, { signal }: CallOptions = {}): AsyncIterable<UploadedPart> {
-    const target = { ...this.#bucket.target(key), UploadId: uploadOf(key, upload).id };
-    const doing = { what: `listing the parts of ${key}`, needs: "s3:ListMultipartUploadParts" };
-    let marker: string | undefined;
-    do {
-      const command = new ListPartsCommand({
-        ...target,
-        ...(marker === undefined ? {} : { PartNumberMarker: marker }),
-      });
-      const page = await this.#bucket.ask(doing, signal, (client, o) => client.send(command, o));
-      for (const { PartNumber, Size, ETag } of page.Parts ?? []) {
-        signal?.throwIfAborted();
-        const number = present(PartNumber, "PartNumber", key);
-        yield { number, size: present(Size, "Size", key), etag: etagOf(ETag, key) };
-      }
-      marker = present(page.IsTruncated, "IsTruncated", "a listing") ? page.NextPartNumberMarker : undefined;
-    } while (marker !== undefined);
+    for await (const { number, size, etag } of this.#uploads.parts(uploadOf(key, upload), signal)) {
+      yield { number, size, etag };
+    }
   }
 
   async complete(

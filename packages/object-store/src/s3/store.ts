@@ -154,12 +154,13 @@ export class S3Store implements ObjectStore {
     return await this.#presigner.sign({ method, name, headers, expiresIn });
   }
 
-  /** Gives up uploads in parts that were begun more than a day ago. */
+  /** Gives up uploads in parts to which nothing has been added for a day. */
   async sweep(): Promise<number> {
     let removed = 0;
     for await (const { name, id, begunAt } of listUploads(this.#bucket)) {
       const key = this.#bucket.keyOf(name);
       if (key === undefined || Date.now() - begunAt.getTime() < DAY) continue;
+      if (await this.#uploads.hasPartSince({ key, id }, Date.now() - DAY)) continue;
       await this.#uploads.giveUp({ key, id }, undefined);
       removed += 1;
     }

@@ -2,6 +2,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListPartsCommand,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
@@ -118,6 +119,43 @@ export class Uploads {
       // A store that refuses does not wait for the rest.
       stop.abort();
     }
+  }
+
+  /** Whether a part has come after that time (milliseconds since 1970). Ended meanwhile: none. */
+  async hasPartSince(upload: Pick<Upload, "key" | "id">, time: number): Promise<boolean> {
+    try {
+      for await (const { modifiedAt } of this.parts(upload)) if (modifiedAt.getTime() > time) return true;
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== "not-found") throw error;
+    }
+    return false;
+  }
+
+  /** The parts that are there, by number. */
+  async *parts(
+    { key, id }: Pick<Upload, "key" | "id">,
+    signal?: AbortSignal,
+  ): AsyncGenerator<UploadedPart & { readonly modifiedAt: Date }> {
+    const target = { ...this.#bucket.target(key), UploadId: id };
+    const doing = { what: `listing the parts of ${key}`, needs: "s3:ListMultipartUploadParts" };
+    let marker: string | undefined;
+    do {
+      const command = new ListPartsCommand({
+        ...target,
+        ...(marker === undefined ? {} : { PartNumberMarker: marker }),
+      });
+      const page = await this.#bucket.ask(doing, signal, (client, o) => client.send(command, o));
+      for (const { PartNumber, Size, ETag, LastModified } of page.Parts ?? []) {
+        signal?.throwIfAborted();
+        yield {
+          number: present(PartNumber, "PartNumber", key),
+          size: present(Size, "Size", key),
+          etag: etagOf(ETag, key),
+          modifiedAt: LastModified ?? new Date(0),
+        };
+      }
+      marker = present(page.IsTruncated, "IsTruncated", "a listing") ? page.NextPartNumberMarker : undefined;
+    } while (marker !== undefined);
   }
 
   async copyPart(
