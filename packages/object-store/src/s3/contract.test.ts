@@ -8,20 +8,14 @@ import { parseKey } from "../key.ts";
 import type { ObjectStore } from "../port.ts";
 import { Bucket } from "./bucket.ts";
 import { connectS3 } from "./client.ts";
+import { DEVIATIONS, LACKS, s3Contracts } from "./fixtures/contracts.ts";
 import { listUploads } from "./listing.ts";
 import { openS3 } from "./open.ts";
 import { parseS3Url, type S3Location } from "./options.ts";
 import { S3Store } from "./store.ts";
 import { Uploads } from "./uploads.ts";
 
-const s3: readonly Deviation[] = [
-  {
-    test: "an etag never returns, however quickly an object is replaced or put again",
-    reason: "an etag of S3 is a digest: the same bytes, put again, have the same",
-  },
-];
 const versitygw: readonly Deviation[] = [
-  ...s3,
   { test: "a key and one below it live side by side", reason: "a name is either a file or a folder" },
   {
     test: "delete with ifMatch removes this version only",
@@ -32,9 +26,6 @@ const versitygw: readonly Deviation[] = [
     reason: "versitygw deletes between the comparison and the replacement of a conditional PUT, about once in 400",
   },
 ];
-
-/** It would have to know the digest of a whole object, and of one in parts knows only those of its parts. */
-const lacks = ["checkSha256"] as const;
 
 /** A store URL of a real account or another server; credentials come from the usual places. */
 const given = process.env["HOLDALL_TEST_S3_URL"];
@@ -47,22 +38,14 @@ if (given !== undefined) {
     atEnd(t, () => clear({ ...location, prefix }));
     return await openS3({ ...location, prefix });
   };
-  objectStoreContract({ name: `s3 (${given})`, create, lacks, deviations: s3 });
+  objectStoreContract({ name: `s3 (${given})`, create, lacks: LACKS, deviations: DEVIATIONS });
 } else if (missing !== undefined) {
   test("s3 keeps the contract of ObjectStore", (t) => skip(t, missing));
 } else {
   const server = await S3Server.start();
   after(() => server[Symbol.asyncDispose]());
   Object.assign(process.env, server.env);
-  const create = async (): Promise<ObjectStore> => await openS3({ kind: "s3", bucket: await server.createBucket() });
-  objectStoreContract({ name: "s3 (versitygw)", create, lacks, deviations: versitygw });
-  const prefix = parseKey("a part/of+it/é");
-  objectStoreContract({
-    name: "s3 (versitygw) below a prefix",
-    create: async () => await openS3({ kind: "s3", bucket: await server.createBucket(), prefix }),
-    lacks,
-    deviations: versitygw,
-  });
+  s3Contracts("versitygw", server, versitygw);
 }
 
 /** Removes all that a test has left, unfinished uploads too. */
