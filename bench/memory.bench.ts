@@ -1,13 +1,12 @@
-import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { seededBytes } from "../test/support/content.ts";
 import { below, type Bench, type Outcome } from "./support/bench.ts";
 import { putFile } from "./support/curl.ts";
 import { ONE_PROCESS } from "./support/holdall.ts";
-import { putParts, readSlowly } from "./support/http-bodies.ts";
-import { actionFor, batch } from "./support/lfs-api.ts";
+import { readSlowly } from "./support/http-bodies.ts";
+import { actionFor } from "./support/lfs-api.ts";
 import { admit, type Contender } from "./support/lfs-server.ts";
+import { manyUploads, totalRate } from "./support/many-uploads.ts";
 import { markdownTable } from "./support/markdown.ts";
 import { GiB, LargeFile, MiB } from "./support/objects.ts";
 import { mebibytes, named, type Sample, type Series, seriesColumns } from "./support/series.ts";
@@ -48,23 +47,7 @@ function peak(samples: readonly Sample[]): number {
 async function uploadsAtOnce(stage: Stage, contender: Contender): Promise<Sample> {
   const [count, size] = stage.quick ? [64, 8 * MiB] : [64, 64 * MiB];
   const { process, lfsUrl } = await contender.start(stage);
-  // Different objects that share all but their last byte.
-  const start = seededBytes(size, size - 1);
-  const hash = createHash("sha256").update(start);
-  const objects = Array.from({ length: count }, (_, index) => {
-    const tail = Uint8Array.of(index);
-    return { oid: hash.copy().update(tail).digest("hex"), size, tail };
-  });
-  const actions = await batch(lfsUrl, "upload", objects);
-  const sample = await process.under(async () => {
-    const rate = await totalRate(objects, async ({ oid, tail }) => {
-      const upload = actions.get(oid)?.upload;
-      if (upload === undefined) throw new Error(`${lfsUrl} offers no upload of ${oid}`);
-      await putParts(upload, [start, tail]);
-      return size;
-    });
-    return { value: rate };
-  });
+  const sample = await process.under(async () => ({ value: await manyUploads(lfsUrl, count, size) }));
   await process.stop();
   return sample;
 }
@@ -90,12 +73,4 @@ async function slowReaders(stage: Stage, contender: Contender): Promise<Sample> 
   });
   await process.stop();
   return sample;
-}
-
-/** Does all transfers at once. @param transfer returns its bytes. @returns megabytes (10⁶) a second of all together */
-async function totalRate<T>(items: readonly T[], transfer: (item: T) => Promise<number>): Promise<number> {
-  const started = performance.now();
-  const sizes = await Promise.all(items.map(transfer));
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  return bytes / 1e6 / ((performance.now() - started) / 1000);
 }

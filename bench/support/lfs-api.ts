@@ -1,5 +1,6 @@
 import { LFS_MEDIA_TYPE, type Operation } from "@holdall/lfs-protocol";
 import { isRecord } from "./is-record.ts";
+import { atOnce } from "./objects.ts";
 
 // For any LFS server: what peers answer need not have the form in which Holdall's answers are checked (test/support).
 
@@ -24,7 +25,8 @@ export const JSON_HEADERS: Readonly<Record<string, string>> = {
 };
 
 const BATCH_SIZE = 100;
-const TRANSFERS_AT_ONCE = 8;
+/** As git-lfs does. */
+export const TRANSFERS_AT_ONCE = 8;
 
 /** The body of a batch request, as git-lfs writes it. */
 export function batchBody(operation: Operation, objects: readonly ObjectName[]): string {
@@ -80,18 +82,29 @@ export async function uploadAll(
   for (let start = 0; start < objects.length; start += BATCH_SIZE) {
     const group = objects.slice(start, start + BATCH_SIZE);
     const actions = await batch(lfsUrl, "upload", group);
-    const waiting = group.values();
-    const transfer = async (): Promise<void> => {
-      for (const object of waiting) {
-        const { upload, verify } = actions.get(object.oid) ?? {};
-        if (upload !== undefined) await send("PUT", upload, object.bytes);
-        if (verify !== undefined) {
-          const named = Buffer.from(JSON.stringify({ oid: object.oid, size: object.size }));
-          await send("POST", { href: verify.href, header: { ...JSON_HEADERS, ...verify.header } }, named);
-        }
+    await atOnce(TRANSFERS_AT_ONCE, group, async (object) => {
+      const { upload, verify } = actions.get(object.oid) ?? {};
+      if (upload !== undefined) await send("PUT", upload, object.bytes);
+      if (verify !== undefined) {
+        const named = Buffer.from(JSON.stringify({ oid: object.oid, size: object.size }));
+        await send("POST", { href: verify.href, header: { ...JSON_HEADERS, ...verify.header } }, named);
       }
-    };
-    await Promise.all(Array.from({ length: TRANSFERS_AT_ONCE }, transfer));
+    });
+  }
+}
+
+/** Fetches these, and throws the bytes away. @throws Error for any that does not come whole */
+export async function downloadAll(lfsUrl: string, objects: readonly ObjectName[]): Promise<void> {
+  for (let start = 0; start < objects.length; start += BATCH_SIZE) {
+    const group = objects.slice(start, start + BATCH_SIZE);
+    const actions = await batch(lfsUrl, "download", group);
+    await atOnce(TRANSFERS_AT_ONCE, group, async ({ oid, size }) => {
+      const download = actions.get(oid)?.download;
+      if (download === undefined) throw new Error(`${lfsUrl} offers no download of ${oid}`);
+      const response = await fetch(download.href, { headers: download.header });
+      const { byteLength } = await response.arrayBuffer();
+      if (byteLength !== size) throw new Error(`GET ${download.href} gave ${byteLength} of ${size} bytes`);
+    });
   }
 }
 

@@ -8,9 +8,18 @@ export const KiB = 1024;
 export const MiB = 1024 * KiB;
 export const GiB = 1024 * MiB;
 
-/** So many objects with bytes that do not compress, the same each time. */
-export function smallObjects(count: number, size: number): SeededObject[] {
-  return Array.from({ length: count }, (_, seed) => seededObject(seed, size));
+/** So many objects with bytes that do not compress, the same each time. @param first of their seeds */
+export function smallObjects(count: number, size: number, first = 0): SeededObject[] {
+  return Array.from({ length: count }, (_, index) => seededObject(first + index, size));
+}
+
+/** Does the work for all items, so many at a time. */
+export async function atOnce<T>(limit: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of waiting) await work(item);
+  };
+  await Promise.all(Array.from({ length: limit }, worker));
 }
 
 /** The last bytes of a large file, by which it becomes another object. */
