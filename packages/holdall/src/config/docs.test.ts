@@ -28,7 +28,7 @@ describe("docs/configuration.md", () => {
   });
 });
 
-for (const name of ["README.md", "docs/configuration.md", "docs/operations.md"]) {
+for (const name of ["README.md", "docs/configuration.md", "docs/operations.md", "docs/transfers.md"]) {
   test(`${name} has examples that Holdall and the JSON Schema take`, async () => {
     const text = await readFile(new URL(`../${name}`, docs), "utf8");
     const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, example]) => example ?? "");
