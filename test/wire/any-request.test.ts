@@ -12,7 +12,14 @@ import { WireServer } from "./support/wire-server.ts";
 // batch has a test of its own in batch-refusals.
 
 const server = await WireServer.start();
-after(() => server[Symbol.asyncDispose]());
+const inParts = await WireServer.start({
+  store: "fs",
+  transferPolicy: { mode: "proxy", multipartThreshold: 100, partSize: 100 },
+});
+after(async () => {
+  await server[Symbol.asyncDispose]();
+  await inParts[Symbol.asyncDispose]();
+});
 const user = server.as();
 
 const BYTES = seededBytes(1, 1000);
@@ -74,6 +81,7 @@ function query(members: Readonly<Record<string, fc.Arbitrary<string>>>): fc.Arbi
 
 const DOWNLOAD = await tokenFor("download", { oid: OID });
 const UPLOAD = await tokenFor("upload", { oid: NEW_OID, size: NEW.length });
+const UPLOAD_IN_PARTS = await tokenFor("upload", { oid: NEW_OID, size: NEW.length }, inParts.as());
 const token = fc.oneof(fc.constantFrom(DOWNLOAD, UPLOAD), text);
 const headers = fc.record(
   {
@@ -194,6 +202,47 @@ for (const method of ["GET", "HEAD", "PUT"] as const) {
   });
 }
 
+for (const [call, method] of [
+  ["upload", "HEAD"],
+  ["upload", "PATCH"],
+  ["upload", "DELETE"],
+  ["upload", "OPTIONS"],
+  ["upload/commit", "POST"],
+  ["upload/verify", "POST"],
+  ["upload/parts/1", "PUT"],
+] as const) {
+  test(`whatever comes in by ${method} of ${call}, an upload goes on or it is refused with a message`, async () => {
+    const token = fc.oneof({ weight: 9, arbitrary: fc.constant(UPLOAD_IN_PARTS) }, { weight: 1, arbitrary: text });
+    const offset = fc.oneof(fc.nat(NEW.length).map(String), text);
+    const tus = fc.record(
+      {
+        "Tus-Resumable": fc.oneof({ weight: 9, arbitrary: fc.constant("1.0.0") }, text),
+        "Upload-Offset": fc.oneof({ weight: 9, arbitrary: fc.constant("0") }, offset),
+        "Content-Type": fc.oneof({ weight: 9, arbitrary: fc.constant("application/offset+octet-stream") }, text),
+        "Content-MD5": fc.oneof({ weight: 1, arbitrary: text }, { weight: 9, arbitrary: fc.constant("") }),
+      },
+      { requiredKeys: ["Tus-Resumable", "Upload-Offset", "Content-Type"] },
+    );
+    const body = fc.oneof({ weight: 9, arbitrary: fc.constant<Uint8Array>(NEW) }, fc.uint8Array());
+    const asked = fc
+      .tuple(repository, fc.oneof({ weight: 9, arbitrary: fc.constant(NEW_OID) }, oid), token, tus, body)
+      .map(([name, oid, token, headers, body]) => ({
+        method,
+        path: `/${name}/objects/${oid}/${call}?token=${token}`,
+        headers,
+        body: method === "HEAD" || method === "OPTIONS" ? "" : body,
+      }));
+    let granted = 0;
+    await always(7, asked, async (request) => {
+      const answer = await send({ port: inParts.port, ...request });
+      if (answer.status < 400) granted += 1;
+      else expectRefusal(request, answer);
+    });
+    // What came before decides which of them can be.
+    if (call === "upload") assert.ok(granted > 0, "no request was fit to be granted");
+  });
+}
+
 async function always(
   seed: number,
   asked: fc.Arbitrary<Asked>,
@@ -211,6 +260,10 @@ function expectRefusal({ method, path }: Asked, answer: Answer): void {
   if (method === "PUT" || path.includes("objects/verify")) assert.notEqual(answer.status, 422);
 }
 
-async function tokenFor(operation: "upload" | "download", object: { oid: string; size?: number }): Promise<string> {
-  return (await user.target("app", operation, object)).split("token=")[1] ?? "";
+async function tokenFor(
+  operation: "upload" | "download",
+  object: { oid: string; size?: number },
+  by = user,
+): Promise<string> {
+  return (await by.target("app", operation, object)).split("token=")[1] ?? "";
 }

@@ -1,5 +1,6 @@
 import { StorageError } from "../errors.ts";
 import { partSizeFor, sendParts } from "../parts.ts";
+import type { PutOptions } from "../port.ts";
 import type { AzureClient } from "./client.ts";
 import { isAzureError } from "./errors.ts";
 import { lookAt } from "./look.ts";
@@ -22,20 +23,21 @@ export async function putBlocks(
   client: AzureClient,
   publication: Publication,
   body: AsyncIterable<Uint8Array>,
-  size: number,
+  { size, handOver }: Pick<PutOptions, "size" | "handOver">,
 ): Promise<string> {
   if (!(size <= MAX_BLOCKS * MAX_BLOCK_SIZE)) {
     throw new StorageError("invalid", `${size} bytes are more than Azure takes: ${MAX_BLOCKS * MAX_BLOCK_SIZE}`);
   }
   const { blob, id, doing, signal } = publication;
-  const names = await sendParts(body, partSizeFor(size, { most: MAX_BLOCKS }), async (part, number, stop) => {
+  const send = async (part: Uint8Array, number: number, stop: AbortSignal): Promise<string> => {
     const name = blockName(id, number);
     const ended = signal === undefined ? stop : AbortSignal.any([stop, signal]);
     await client.ask({ doing, needs: "stage", signal: ended, bytes: part.length }, (abortSignal) =>
       client.blob(blob).stageBlock(name, part, part.length, { abortSignal }),
     );
     return name;
-  });
+  };
+  const names = await sendParts(body, partSizeFor(size, { most: MAX_BLOCKS }), send, { handOver });
   try {
     return await publishBlocks(client, publication, names);
   } catch (error) {

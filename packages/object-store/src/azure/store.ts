@@ -100,7 +100,7 @@ export class AzureStore implements ObjectStore {
       const call: Call = { doing: `storing ${key}`, needs: "write", signal };
       const publication = { ...call, blob: this.#names.of(key), id: newId(), ifAbsent, ifMatch, contentType };
       const etag =
-        size > PART_SIZE ? await this.#putLarge(publication, intake, size) : await this.#putSmall(publication, intake);
+        size > PART_SIZE ? await this.#putLarge(publication, intake, o) : await this.#putSmall(publication, intake);
       return { key, size, etag };
     } finally {
       await intake.return();
@@ -114,14 +114,14 @@ export class AzureStore implements ObjectStore {
     );
   }
 
-  async #putLarge(publication: Publication, intake: Intake, size: number): Promise<string> {
+  async #putLarge(publication: Publication, intake: Intake, o: PutOptions): Promise<string> {
     const { blob, doing, signal, ifAbsent } = publication;
     // Rather one request more than sending gigabytes only to hear that they are there already.
     if (ifAbsent === true && (await lookAt(this.#client, blob, { doing, signal, needs: "read" })) !== undefined) {
       await intake.drain();
       throw new StorageError("conflict", `${doing} is not possible: it exists already`);
     }
-    return await putBlocks(this.#client, publication, intake, size);
+    return await putBlocks(this.#client, publication, intake, o);
   }
 
   async delete(key: ObjectKey, { ifMatch, signal }: DeleteOptions = {}): Promise<void> {
