@@ -13,13 +13,13 @@ import type {
   PutOptions,
   UploadedPart,
 } from "../port.ts";
-import { lstat, open, unlink } from "./calls.ts";
+import { lstat, open } from "./calls.ts";
 import { fsError, isErrno } from "./errors.ts";
 import { etagOf } from "./file-stat.ts";
 import type { Folders } from "./folders.ts";
 import { ProcessLock } from "./process-lock.ts";
 import { FileBody } from "./read-body.ts";
-import type { Temporaries } from "./temporaries.ts";
+import { removeTemporary, type Temporaries } from "./temporaries.ts";
 import { writeAndClose } from "./write-body.ts";
 
 const PART = /^[1-9]\d{0,4}$/;
@@ -84,9 +84,7 @@ export class FsUploads implements MultipartUploads {
         await this.#o.folders.sync(folder);
         return partOf(number, stats);
       } finally {
-        await unlink(temporary).catch((error: unknown) => {
-          if (!isErrno(error, "ENOENT")) throw error;
-        });
+        await removeTemporary(temporary);
       }
     } catch (error) {
       if (isErrno(error, "ENOENT")) throw gone(key, error);

@@ -132,6 +132,17 @@ export class Names {
   }
 }
 
+/** Gives a file a second name. @returns false where there are no hard links */
+export async function linkFile(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (isErrno(error, ...NO_LINKS)) return false;
+    throw error;
+  }
+}
+
 /** Undefined when there is no file, and so no object. */
 export async function statFile(path: string): Promise<Stats | undefined> {
   try {

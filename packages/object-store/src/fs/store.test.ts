@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, open, readdir, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryFiles, temporaryFolder } from "../../test/folder.ts";
@@ -34,6 +34,29 @@ test("an object is a plain file at the path that its key spells", async (t) => {
   assertBytes(await file.readFile(), bytesOf(1, 1000));
   assert.equal((await file.stat()).nlink, 1);
   await file.close();
+  await store.close();
+});
+
+test("a copy that is to create is another name of the same file, and neither knows of the other", async (t) => {
+  const root = await temporaryFolder(t);
+  const store = new FsStore(root);
+  const copy = parseKey("copies/one");
+  const { etag } = await putBytes(store, key, bytesOf(1, 1000));
+  await store.copy(key, copy, { fromEtag: etag, ifAbsent: true });
+  assert.equal((await stat(join(root, key))).ino, (await stat(join(root, copy))).ino);
+  await assert.rejects(store.copy(key, copy, { ifAbsent: true }), withCode("conflict"));
+  await assert.rejects(store.copy(parseKey("none"), parseKey("new"), { ifAbsent: true }), withCode("not-found"));
+  await assert.rejects(store.copy(key, parseKey("new"), { fromEtag: "another", ifAbsent: true }), withCode("conflict"));
+  await assertAbsent(store, parseKey("new"));
+  assert.deepEqual(await temporaryFiles(root), []);
+
+  const other = await putBytes(store, parseKey("other"), bytesOf(2, 1000));
+  await store.copy(parseKey("other"), copy, { fromEtag: other.etag });
+  assertBytes(await getBytes(store, key), bytesOf(1, 1000));
+  assertBytes(await getBytes(store, copy), bytesOf(2, 1000));
+  await store.copy(key, parseKey("new"), { ifAbsent: true });
+  await putBytes(store, key, bytesOf(3, 1000));
+  assertBytes(await getBytes(store, parseKey("new")), bytesOf(1, 1000));
   await store.close();
 });
 

@@ -18,7 +18,8 @@ import type {
 } from "../port.ts";
 import { resolveRange } from "../range.ts";
 import { ahead } from "./ahead.ts";
-import { closeSync, fstatSync, open, openSync, unlink } from "./calls.ts";
+import { closeSync, fstatSync, open, openSync } from "./calls.ts";
+import { anotherVersion, copyByLink } from "./copy-by-link.ts";
 import { fsError, isErrno } from "./errors.ts";
 import { FileStat, OpenFile } from "./file-stat.ts";
 import { Folders } from "./folders.ts";
@@ -27,7 +28,7 @@ import { alreadyThere, Names, statFile } from "./names.ts";
 import { FileBody, PieceBody, pieceOf, READ_SIZE, readPiece, readPieceSync } from "./read-body.ts";
 import { QUICK_READ, ReadPace } from "./read-pace.ts";
 import { OpenFiles, type OpenFile as KeptFile } from "./open-files.ts";
-import { Temporaries } from "./temporaries.ts";
+import { removeTemporary, Temporaries } from "./temporaries.ts";
 import { walk } from "./walk.ts";
 import { writeAndClose } from "./write-body.ts";
 
@@ -143,13 +144,23 @@ export class FsStore implements ObjectStore {
     }
   }
 
-  /** The bytes do come here, for want of a call that copies and syncs, but the caller sees nothing of that. */
+  /**
+   * To create, by a second name for the same file, which nobody ever changes. To replace, and where there are no hard links,
+   * the bytes do come here, for want of a call that copies and syncs; the caller sees nothing of either.
+   */
   async copy(from: ObjectKey, to: ObjectKey, o: CopyOptions = {}): Promise<ObjectVersion> {
     const { signal, fromEtag, ifAbsent } = o;
+    signal?.throwIfAborted();
+    if (ifAbsent === true) {
+      const parts = { temporaries: this.#temporaries, names: this.#names };
+      const paths = { source: this.#path(from), target: this.#path(to) };
+      const stats = await copyByLink(parts, { from, to, ...paths }, o);
+      if (stats !== undefined) return new FileStat(to, stats);
+    }
     const { body, size, etag } = await this.get(from, signal === undefined ? {} : { signal });
     if (fromEtag !== undefined && etag !== fromEtag) {
       await body[Symbol.asyncIterator]().return?.();
-      throw new StorageError("conflict", `${from} is not the version that was to be copied: read it again`);
+      throw anotherVersion(from);
     }
     return await this.put(to, body, {
       size,
@@ -272,14 +283,5 @@ export class FsStore implements ObjectStore {
     } finally {
       await removeTemporary(temporary);
     }
-  }
-}
-
-/** After a rename it is gone already. */
-async function removeTemporary(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error;
   }
 }

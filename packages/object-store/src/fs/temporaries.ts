@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { open } from "./calls.ts";
+import { open, unlink } from "./calls.ts";
 import { isErrno } from "./errors.ts";
 import type { Folders } from "./folders.ts";
 import { ProcessLock } from "./process-lock.ts";
@@ -128,5 +128,14 @@ async function listFolder(path: string): Promise<string[]> {
   } catch (error) {
     if (isErrno(error, "ENOENT")) return [];
     throw error;
+  }
+}
+
+/** After a rename it is gone already. */
+export async function removeTemporary(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
   }
 }
