@@ -23,7 +23,7 @@ export interface PartsOffer {
   readonly commit: boolean;
 }
 
-export interface PartOffer {
+interface PartOffer {
   /** From 1. */
   readonly number: number;
   /** Of its first byte in the object. */

@@ -134,7 +134,7 @@ export class FsUploads implements MultipartUploads {
       last = number;
     }
     const size = parts.reduce((sum, part) => sum + part.size, 0);
-    const version = await this.#o.put(key, joined(folder, parts, o), { ...o, size });
+    const version = await this.#o.put(key, joined(folder, parts, o), { ...o, size, handOver: true });
     await this.abort(key, upload);
     return version;
   }
