@@ -18,7 +18,7 @@ interface Cut {
   /** Bytes that pass before. */
   readonly at: number;
   /** What happens before the connection breaks. */
-  readonly then?: () => Promise<void>;
+  readonly before?: () => Promise<void>;
 }
 
 interface Story {
@@ -50,7 +50,7 @@ async function behindBadLine(
       yield chunk.subarray(0, left);
       left -= chunk.length;
       if (left > 0) continue;
-      await next.then?.();
+      await next.before?.();
       throw new Error("The line is cut");
     }
   }
@@ -114,7 +114,7 @@ withEachGitLfs(
   "a server that is killed in the middle of an upload goes on with the parts that it had",
   async (t, gitLfs) => {
     const line = new Gate();
-    const cuts = [{ at: AT_90_PERCENT, then: () => line.pass() }];
+    const cuts = [{ at: AT_90_PERCENT, before: () => line.pass() }];
     const { ada, remote, work, server, patches } = await behindBadLine(t, gitLfs, { cuts });
 
     const pushing = work.push();

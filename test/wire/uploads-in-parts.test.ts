@@ -58,7 +58,7 @@ test("a batch for multipart-basic says what to send where, as Giftless does", as
   const { parts = [], commit, verify, abort, ...others } = actions;
   assert.deepEqual(others, {});
   assert.deepEqual(
-    parts.map((part) => ({ ...part, href: plain(part.href) })),
+    parts.map((part) => Object.assign(part, { href: plain(part.href) })),
     [
       { href: `${upload}/parts/1`, pos: 0, size: 1000, expires_in: 3600, want_digest: "contentMD5" },
       { href: `${upload}/parts/2`, pos: 1000, size: 1000, expires_in: 3600, want_digest: "contentMD5" },

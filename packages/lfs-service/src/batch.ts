@@ -139,7 +139,7 @@ export class Batches {
     const transfer = this.#transferFor(request, policy, decided.filter(isWanted));
     const grant: ActionGrant = { repository: name, operation, principal: principal.name, expiresAt };
     const offer = this.#offering(grant, { transfer, policy });
-    const objects = await Promise.all(decided.map((object) => (isWanted(object) ? offer(object) : object)));
+    const objects = await Promise.all(decided.map(async (object) => (isWanted(object) ? await offer(object) : object)));
     return { transfer, objects, expiresIn: this.#lifetime };
   }
 

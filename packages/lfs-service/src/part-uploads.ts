@@ -91,7 +91,8 @@ export class PartUploads {
     if (object.size === 0) return { parts: [], commit: false };
     const { upload, parts, joined } = await this.begin(object);
     const offers: PartOffer[] = [];
-    for (let number = 1; !joined && number <= partsIn(upload); number++) {
+    const last = joined ? 0 : partsIn(upload);
+    for (let number = 1; number <= last; number++) {
       if (parts.has(number)) continue;
       const size = sizeOfPart(upload, number);
       const offer = { number, position: (number - 1) * upload.partSize, size };

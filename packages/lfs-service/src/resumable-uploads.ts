@@ -125,9 +125,12 @@ export class ResumableUploads {
     const before = position.broken > 0 ? this.#broken(session, whole + 1) : NOTHING;
     const keep = async (bytes: Uint8Array, nth: number, signal: AbortSignal): Promise<UploadedPart | undefined> =>
       await this.#keep(session, whole + nth, bytes, signal);
-    const sent = await sendParts(joined(before, received), upload.partSize, keep, { handOver: true }).finally(
-      async () => await received.close(),
-    );
+    let sent: readonly (UploadedPart | undefined)[];
+    try {
+      sent = await sendParts(joined(before, received), upload.partSize, keep, { handOver: true });
+    } finally {
+      await received.close();
+    }
     const parts = [...position.parts, ...sent.filter((part) => part !== undefined)];
     if (position.broken > 0 && parts.length > whole) await this.#store.delete(brokenPartKey(upload.place, whole + 1));
     received.rethrow();

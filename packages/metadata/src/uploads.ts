@@ -65,8 +65,10 @@ export class SqlUploads implements Uploads {
         .selectFrom("uploads")
         .selectAll()
         .where("began_at", "<", before.getTime())
-        .where(({ eb, refTuple, tuple }) =>
-          last === undefined ? eb.lit(true) : eb(refTuple("began_at", "place"), ">", tuple(last.began_at, last.place)),
+        .where((eb) =>
+          last === undefined
+            ? eb.lit(true)
+            : eb(eb.refTuple("began_at", "place"), ">", eb.tuple(last.began_at, last.place)),
         )
         .orderBy("began_at")
         .orderBy("place")

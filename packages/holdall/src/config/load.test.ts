@@ -312,3 +312,22 @@ limits: {maxConnections: 7, drainTimeout: 90s}
     }
   });
 });
+
+test("a rule about transfers says what is otherwise, and leaves out the rest", async () => {
+  const { config } = await load(`transferRules:
+  - { repositories: "film/**", partSize: 64MiB }
+  - { repositories: "web/*", transfer: direct, multipartThreshold: 1GiB }
+`);
+  const MIB = 1024 ** 2;
+  assert.deepEqual(
+    config.transferRules.map(({ repositories: { text }, ...rest }) => [text, rest]),
+    [
+      ["film/**", { partSize: 64 * MIB }],
+      ["web/*", { transfer: "direct", multipartThreshold: 1024 * MIB }],
+    ],
+  );
+  assert.deepEqual(await problemsOf(load("transferRules: [{ partSize: 64MiB }]")), [
+    "holdall.yaml:1:17: transferRules[0]: lacks repositories",
+  ]);
+  assert.match(String(await problemsOf(load("transferRules: [{ repositories: a, partSize: 1MiB }]"))), /5MiB/);
+});

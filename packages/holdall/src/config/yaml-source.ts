@@ -94,7 +94,7 @@ class YamlReader implements Source {
   #readRecord(schema: TObject, node: Node, path: string): Read | undefined {
     const raw: Record<string, unknown> = {};
     const value: Record<string, unknown> = {};
-    const missing = new Set(Object.keys(schema.properties));
+    const missing = new Set(schema.required);
     const problems = this.problems.length;
     for (const pair of this.#pairs(schema, node, path)) {
       missing.delete(pair.name);
