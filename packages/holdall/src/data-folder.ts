@@ -13,6 +13,11 @@ export function secretPath(data: string): string {
   return join(data, "secret");
 }
 
+/** Copies of objects, when there is a cache and the configuration does not say where. */
+export function cachePath(data: string): string {
+  return join(data, "cache");
+}
+
 /** For its owner only: it holds password hashes and the secret. */
 export const DATA_FOLDER_MODE = 0o700;
 

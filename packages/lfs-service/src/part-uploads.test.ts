@@ -160,7 +160,11 @@ test("which way is taken is decided by what the client can do and how large the 
     [20, ["basic"], "basic"],
     [20, [], "basic"],
   ] as const) {
-    assert.equal((await batch(lfs, newContent(size), [...transfers])).transfer, expected, `${size} ${transfers.join()}`);
+    assert.equal(
+      (await batch(lfs, newContent(size), [...transfers])).transfer,
+      expected,
+      `${size} ${transfers.join()}`,
+    );
   }
   await assert.rejects(batch(lfs, newContent(20), ["ssh"]), { code: "invalid" });
 });

@@ -8,6 +8,7 @@ import { repoList } from "./commands/repo-list.ts";
 import { repoShow } from "./commands/repo-show.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { storeProbe } from "./commands/store-probe.ts";
+import { storeReencrypt } from "./commands/store-reencrypt.ts";
 import { tokenCreate } from "./commands/token-create.ts";
 import { tokenList } from "./commands/token-list.ts";
 import { tokenRevoke } from "./commands/token-revoke.ts";
@@ -30,7 +31,7 @@ export function createProgram(io: Io): Command {
       ]),
     )
     .addCommand(group("repo", "The repositories.", [repoList(io), repoShow(io), repoCreate(io)]))
-    .addCommand(group("store", "Where objects are kept.", [storeProbe(io)]))
+    .addCommand(group("store", "Where objects are kept.", [storeProbe(io), storeReencrypt(io)]))
     .addCommand(group("config", "The configuration.", [configCheck(io), configPrint(io), configSchemaCommand(io)]));
   finish(program, io, program.name());
   return program;

@@ -1,5 +1,7 @@
 import { allowsAnonymousWrite } from "@holdall/identity";
+import { StorageError } from "@holdall/object-store";
 import { formatListen, isLoopback } from "./address.ts";
+import { keyringOf } from "./encryption.ts";
 import type { Config } from "./schema.ts";
 import { formatOrigin, type Settings } from "./settings.ts";
 
@@ -30,5 +32,41 @@ export function checkTogether(config: Config, settings: Settings): string[] {
   if (config.store.kind === "memory" && config.workers > 1) {
     refuse("store", "processes cannot share memory:; set workers to 1, or name a file store");
   }
+  checkEncryption(config, refuse);
+  checkCache(config, settings, refuse);
   return problems;
+}
+
+function checkCache(config: Config, settings: Settings, refuse: (path: string, message: string) => void): void {
+  if (!settings.has("cache.size")) {
+    if (settings.has("cache.path")) refuse("cache.path", "there is no cache without cache.size: set that too");
+    return;
+  }
+  if (config.store.kind === "file" || config.store.kind === "memory") {
+    refuse(
+      "cache.size",
+      `a ${config.store.kind} store gains nothing by a cache, which is for stores in clouds; remove it`,
+    );
+  }
+}
+
+function checkEncryption(config: Config, refuse: (path: string, message: string) => void): void {
+  const { current, keys } = config.encryption;
+  if (current === undefined && keys.length === 0) return;
+  if (current === undefined) {
+    refuse("encryption.keys", "name the one that new objects are encrypted with, by its id, in encryption.current");
+  } else {
+    try {
+      keyringOf(config);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      refuse("encryption.keys", error.message);
+    }
+  }
+  const past =
+    "lets bytes pass the server by, which alone can encrypt and decrypt them; set it to proxy, or remove encryption";
+  if (config.transfer !== "proxy") refuse("transfer", `${config.transfer} ${past}`);
+  for (const [index, { transfer = "proxy" }] of config.transferRules.entries()) {
+    if (transfer !== "proxy") refuse("transferRules", `rule ${index + 1}: ${transfer} ${past}`);
+  }
 }

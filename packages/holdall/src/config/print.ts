@@ -1,3 +1,4 @@
+import { Type, type TSchema } from "typebox";
 import { Document, isScalar, Pair, Scalar, YAMLMap, type Node } from "yaml";
 import { keyOf } from "./keys.ts";
 import type { LoadedConfig } from "./load.ts";
@@ -18,7 +19,7 @@ export interface ShownSetting {
 export function shownSettings({ settings }: LoadedConfig): ShownSetting[] {
   return Array.from(settings, ([key, { raw, origin }]) => ({
     key,
-    value: "secret" in keyOf(key).schema ? MASK : raw,
+    value: masked(keyOf(key).schema, raw),
     from: formatOrigin(origin),
   }));
 }
@@ -49,6 +50,19 @@ export function printConfig(loaded: LoadedConfig): string {
     map.add(new Pair(name, node));
   }
   return document.toString({ lineWidth: 0 });
+}
+
+/** The value without what its schema calls secret, wherever in it. */
+function masked(schema: TSchema, value: unknown): unknown {
+  if ("secret" in schema) return MASK;
+  if (Type.IsArray(schema) && Array.isArray(value)) return value.map((item) => masked(schema.items, item));
+  if (Type.IsObject(schema) && typeof value === "object" && value !== null) {
+    const { properties } = schema;
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [name, masked(properties[name] ?? Type.Unknown(), item)]),
+    );
+  }
+  return value;
 }
 
 /** The value, so that the reader does not take its text for a reference to a variable. */

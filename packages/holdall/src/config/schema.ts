@@ -1,4 +1,4 @@
-import { formatStoreUrl, parseStoreUrl } from "@holdall/object-store";
+import { formatStoreUrl, parseEncryptionKey, parseKeyId, parseStoreUrl } from "@holdall/object-store";
 import { parsePattern, parseWho, type Who } from "@holdall/identity";
 import { Type } from "typebox";
 import { formatListen, LISTEN_EXPECTED, parseListen, parseNetwork } from "./address.ts";
@@ -45,6 +45,25 @@ const transferRule = Type.Object(
     partSize: Type.Optional(size({ description: "As the key of that name.", ...PART_SIZES })),
   },
   { description: "One rule: how the bytes of which repositories go.", additionalProperties: false },
+);
+
+const encryptionKey = Type.Object(
+  {
+    id: parsed(
+      {
+        description:
+          "What objects bear, so that their key is found again: up to 32 letters, digits, dots, hyphens, underscores.",
+      },
+      parseKeyId,
+      (id) => id,
+    ),
+    key: parsed(
+      { description: "32 random bytes in base64 or hexadecimal digits. Best named by a variable.", secret: true },
+      parseEncryptionKey,
+      (key) => key.export().toString("base64"),
+    ),
+  },
+  { description: "One key.", additionalProperties: false },
 );
 
 /**
@@ -127,6 +146,37 @@ export const configSchema = Type.Object(
         "How objects are named in the store: shared objects/aa/bb/<oid>, per-repository <repository>/<oid>, flat lfs/<oid>, sharded lfs/objects/aa/bb/<oid>.",
       default: "shared",
     }),
+    encryption: Type.Object(
+      {
+        current: Type.Optional(
+          parsed({ description: "The id of the key that new objects are encrypted with." }, parseKeyId, (id) => id),
+        ),
+        keys: Type.Array(encryptionKey, {
+          description:
+            "With keys, objects are encrypted before they reach the store, and all bytes go through the server. Objects can be read that are under any of the keys.",
+          default: [],
+        }),
+      },
+      { description: "Encryption of objects.", additionalProperties: false },
+    ),
+    cache: Type.Optional(
+      Type.Object(
+        {
+          path: Type.Optional(
+            text({
+              description: "The folder of the cache, on a local disk. Without it: cache in the data folder.",
+              path: true,
+            }),
+          ),
+          size: size({
+            description:
+              "How much of the disk a cache of objects may take that is kept in front of a store in a cloud; without it there is none. With workers, each keeps an equal part. Objects of more than half a part are not kept.",
+            minimum: 64 * MIB,
+          }),
+        },
+        { description: "A cache on a local disk of what is in a store in a cloud.", additionalProperties: false },
+      ),
+    ),
     workers: count({
       description: "How many processes share the port.",
       minimum: 1,

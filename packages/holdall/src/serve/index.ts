@@ -27,8 +27,8 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
 
   using _claim = await claimDataFolder(config.data);
   await claimStore(config.store);
-  await using storage = await openStorage(config);
-  await tryStore(storage.store, config.store);
+  await using storage = await openStorage(config, logger);
+  await tryStore(storage.store, config);
   using _housekeeping = await keepHouse(storage, { logger, actionLifetime: config.actionLifetime });
   if (config.workers > 1) {
     const workers = await Workers.start(config.workers, logger);
@@ -54,7 +54,7 @@ async function serveAsWorker(config: Config, logger: Logger): Promise<number> {
   const stopped = untilWorkerStopped();
   let serves = false;
   try {
-    await using storage = await openStorage(config);
+    await using storage = await openStorage(config, logger);
     const instance = await Instance.start(config, logger, storage);
     serves = true;
     logger.info("worker serves");

@@ -67,10 +67,13 @@ test("a server starts although the first sweep fails", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
   const store = new CountedSweeps();
   store.failing.add(1);
-  using _ = await keepHouse({ store, metadata }, {
-    logger: createLogger({ level: "silent", format: "json" }, new PassThrough()),
-    actionLifetime: HOUR,
-  });
+  using _ = await keepHouse(
+    { store, metadata },
+    {
+      logger: createLogger({ level: "silent", format: "json" }, new PassThrough()),
+      actionLifetime: HOUR,
+    },
+  );
   t.mock.timers.tick(HOUR);
   assert.equal(store.sweeps, 2);
 });

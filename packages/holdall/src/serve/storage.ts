@@ -1,6 +1,8 @@
 import { openSqlite, type Metadata } from "@holdall/metadata";
 import {
+  EncryptLayer,
   formatStoreUrl,
+  isEncrypted,
   openStore,
   parseKey,
   RetryLayer,
@@ -10,9 +12,10 @@ import {
   type StoreUrl,
 } from "@holdall/object-store";
 import { sweepUploads } from "@holdall/lfs-service";
-import type { Config } from "../config/index.ts";
+import { keyringOf, type Config } from "../config/index.ts";
 import { databasePath } from "../data-folder.ts";
 import type { Logger } from "../log.ts";
+import { openCache } from "./cache.ts";
 import { StartError } from "./errors.ts";
 
 const SWEEP_EVERY = 3_600_000;
@@ -25,19 +28,30 @@ export interface Storage extends AsyncDisposable {
 }
 
 /** Opens both, and brings the database up to date if it is not. @throws MetadataError, StorageError */
-export async function openStorage(config: Config): Promise<Storage> {
-  const opened = await openStore(config.store);
-  // A disk that fails does so again at once; what is at the other end of a network comes back.
-  const store = new VerifyLayer(isRemote(config.store) ? new RetryLayer(opened) : opened);
+export async function openStorage(config: Config, logger: Logger): Promise<Storage> {
+  const raw = await openRawStore(config.store);
+  const cache = openCache(raw, config, logger);
+  const keyring = keyringOf(config);
+  // The cache is below the encryption: what it keeps is then encrypted too.
+  const stored = cache?.store ?? raw;
+  const store = new VerifyLayer(keyring === undefined ? stored : new EncryptLayer(stored, keyring));
   const metadata = await openSqlite({ file: databasePath(config.data) });
   return {
     metadata,
     store,
     async [Symbol.asyncDispose]() {
+      cache?.[Symbol.dispose]();
       await metadata.close();
       await store.close();
     },
   };
+}
+
+/** The store with what is in it as it is there, encrypted or not. @throws StorageError */
+export async function openRawStore(url: StoreUrl): Promise<ObjectStore> {
+  const opened = await openStore(url);
+  // A disk that fails does so again at once; what is at the other end of a network comes back.
+  return isRemote(url) ? new RetryLayer(opened) : opened;
 }
 
 function isRemote({ kind }: StoreUrl): boolean {
@@ -49,15 +63,20 @@ const NOTE_KEY = parseKey("holdall-store");
 const NOTE = Buffer.from("Holdall keeps Git LFS objects in this store. See https://git-lfs.com for what they are.\n");
 
 /**
- * Writes to a store in a cloud, reads and lists: better refused now than at the first upload.
+ * Writes to a store in a cloud or with encryption, reads and lists: better refused now than at the first upload. Any store
+ * that is encrypted wants its keys, or the next uploads would not be.
  * @throws StartError that names the store and what it does not let us do
  */
-export async function tryStore(store: ObjectStore, url: StoreUrl): Promise<void> {
-  if (!isRemote(url)) return;
+export async function tryStore(store: ObjectStore, config: Config): Promise<void> {
+  const { store: url } = config;
+  if (!isRemote(url) && keyringOf(config) === undefined) {
+    if ((await store.stat(NOTE_KEY)) !== undefined) await readNote(store, config);
+    return;
+  }
   const attempts: readonly (readonly [what: string, attempt: () => Promise<unknown>])[] = [
     ["look for an object in", () => store.stat(NOTE_KEY)],
     ["write to", () => writeNote(store)],
-    ["read from", async () => Array.fromAsync((await store.get(NOTE_KEY)).body)],
+    ["read from", () => readNote(store, config)],
     ["list", async () => store.list(NOTE_KEY)[Symbol.asyncIterator]().next()],
   ];
   for (const [what, attempt] of attempts) {
@@ -80,6 +99,14 @@ async function writeNote(store: ObjectStore): Promise<void> {
   } catch (error) {
     if (!(error instanceof StorageError && error.code === "conflict")) throw error;
   }
+}
+
+async function readNote(store: ObjectStore, config: Config): Promise<void> {
+  const note = Buffer.concat(await Array.fromAsync((await store.get(NOTE_KEY)).body));
+  if (keyringOf(config) !== undefined || !isEncrypted(note)) return;
+  throw new StartError(
+    `the objects in ${formatStoreUrl(config.store)} are encrypted: name their keys in encryption.keys`,
+  );
 }
 
 /** What there is to keep in order. */
