@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import fc from "fast-check";
+import { isRefName, refInTheWay } from "./ref-name.ts";
+
+/** What git itself says. */
+function gitTakes(name: string): boolean {
+  return spawnSync("git", ["check-ref-format", name]).status === 0;
+}
+
+test("names are those that git takes", () => {
+  const part = fc.oneof(
+    fc.constantFrom(
+      "a",
+      "heads",
+      "é",
+      ".a",
+      "a.",
+      "a.lock",
+      ".lock",
+      "a..b",
+      "@",
+      "@{",
+      "a@{b",
+      "-",
+      "a b",
+      "\u{1f600}",
+      "lock",
+    ),
+    fc.string({ unit: fc.constantFrom(..."ab.@{}~^:?*[\\/ \t\n\x7f-".split("")), minLength: 1, maxLength: 4 }),
+  );
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 1, maxLength: 4 }), (parts) => {
+      const name = `refs/${parts.join("/")}`;
+      assert.equal(isRefName(name), gitTakes(name), JSON.stringify(name));
+    }),
+    { seed: 3, numRuns: 400 },
+  );
+});
+
+test("names that git takes may still be none for others", () => {
+  for (const name of [
+    "HEAD",
+    "heads/main",
+    "refs",
+    "refs/",
+    "refs/heads/\ud800",
+    `refs/heads/${"x".repeat(1100)}`,
+    "refs/a\0b",
+  ]) {
+    assert.equal(isRefName(name), false, JSON.stringify(name));
+  }
+});
+
+test("a name is in the way of those below it and above it", () => {
+  assert.equal(refInTheWay("refs/heads/a", ["refs/heads/a/b"]), "refs/heads/a/b");
+  assert.equal(refInTheWay("refs/heads/a/b/c", ["refs/heads/x", "refs/heads/a"]), "refs/heads/a");
+  assert.equal(refInTheWay("refs/heads/a", ["refs/heads/a", "refs/heads/ab", "refs/heads/a-b/c"]), undefined);
+});
