@@ -1,0 +1,224 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store";
+import { GitStoreError } from "./errors.ts";
+import { logKey, MANIFEST_KEY, VIEW_KEYS } from "./keys.ts";
+import { formatLogEntry, parentIn, type LogEntry } from "./log-entry.ts";
+import { formatManifest, MAX_MANIFEST_BYTES, parseManifest, type Manifest } from "./manifest.ts";
+import { changedViews } from "./views.ts";
+
+/** The repository as it was at one moment. */
+export interface Snapshot {
+  readonly manifest: Manifest;
+  readonly etag: string;
+}
+
+/** A change, made anew for each state that it may have to be made to. */
+export interface Change {
+  /** What the log is to say. */
+  readonly log: Pick<LogEntry, "what" | "by" | "options">;
+  /**
+   * @param now undefined when there is no repository yet
+   * @returns the state that is to follow, and what moves in it; undefined when nothing is to be done
+   * @throws whatever makes the change impossible; nothing is committed then
+   */
+  readonly make: (now: Manifest | undefined) => Draft | undefined;
+}
+
+export interface Draft {
+  /** A manifest without what every commit has of its own. */
+  readonly next: Omit<Manifest, "generation" | "transaction" | "parent" | "at">;
+  readonly updates: LogEntry["updates"];
+}
+
+export interface GitStoreOptions {
+  /** The user says that nobody else writes: conditions that the store lacks are then done without. */
+  readonly singleWriter?: boolean;
+  /** How often a change is tried that others are faster than. */
+  readonly attempts?: number;
+  /** Milliseconds to wait before the next attempt, of which the first is 1. */
+  readonly pause?: (attempt: number) => number;
+}
+
+const ATTEMPTS = 30;
+const LONGEST_PAUSE = 2000;
+/** How often a store may leave a change unanswered. */
+const UNANSWERED = 3;
+
+interface Swapped {
+  /** The state that includes the change, if it is done. */
+  readonly committed?: Snapshot;
+  /** Otherwise what is there instead. */
+  readonly now: Snapshot | undefined;
+  readonly unanswered?: StorageError;
+}
+
+/** A repository in a store: what it is, and how it changes. Its packs are others' to bring and to fetch. */
+export class GitStore {
+  readonly #store: ObjectStore;
+  readonly #singleWriter: boolean;
+  readonly #attempts: number;
+  readonly #pause: (attempt: number) => number;
+
+  /** @param store whose root is the repository */
+  constructor(store: ObjectStore, o: GitStoreOptions = {}) {
+    this.#store = store;
+    this.#singleWriter = o.singleWriter ?? false;
+    this.#attempts = o.attempts ?? ATTEMPTS;
+    this.#pause = o.pause ?? jittered;
+  }
+
+  /**
+   * One request. Undefined where there is no repository.
+   * @throws GitStoreError when there is one that cannot be read; StorageError
+   */
+  async read(): Promise<Snapshot | undefined> {
+    const found = await this.#bytes(MANIFEST_KEY);
+    return found && { manifest: parseManifest(found.bytes), etag: found.etag };
+  }
+
+  /**
+   * Makes a change, durably and all of it or not at all, in one order with everybody else's.
+   * @param known what the caller has read, to spare a request
+   * @param bring puts what the change needs into the store, such as packs. Done once, at the same time as the first attempt's log
+   *   entry, and over before anything is committed
+   * @returns the state that the change has made, or a later one that includes it; undefined when there was nothing to do
+   * @throws what `make` and `bring` throw; GitStoreError `contended`, `unsupported`; StorageError
+   */
+  async commit(
+    change: Change,
+    known: Snapshot | undefined,
+    bring: () => Promise<void> = async () => undefined,
+  ): Promise<Snapshot | undefined> {
+    this.#requireConditions();
+    const tried: Manifest[] = [];
+    let before = known;
+    for (let attempt = 1; attempt <= this.#attempts; attempt += 1) {
+      const draft = change.make(before?.manifest);
+      if (draft === undefined) return undefined;
+      const manifest: Manifest = {
+        ...draft.next,
+        generation: (before?.manifest.generation ?? 0) + 1,
+        transaction: randomUUID(),
+        parent: before?.manifest.transaction,
+        at: new Date(),
+      };
+      await Promise.all([this.#writeLog(manifest, change, draft), attempt === 1 ? bring() : undefined]);
+      tried.push(manifest);
+      const outcome = await this.#swap(before, tried);
+      if (outcome.committed !== undefined) {
+        await this.#writeViews(outcome.committed.manifest, attempt === 1 ? before?.manifest : undefined, attempt > 1);
+        return outcome.committed;
+      }
+      if (outcome.unanswered !== undefined && attempt >= UNANSWERED) throw outcome.unanswered;
+      before = outcome.now;
+      await delay(this.#pause(attempt));
+    }
+    throw new GitStoreError(
+      "contended",
+      `others changed the repository ${this.#attempts} times while this change was tried: try again`,
+    );
+  }
+
+  /** Writes all that plain tools read, as the repository is now. */
+  async refreshViews(): Promise<void> {
+    const now = await this.read();
+    if (now !== undefined) await this.#writeViews(now.manifest, undefined, true);
+  }
+
+  /**
+   * Puts the last of ours in the place of what was read.
+   * @param tried all that were put for this change: an earlier one may come through late
+   */
+  async #swap(before: Snapshot | undefined, tried: readonly Manifest[]): Promise<Swapped> {
+    const manifest = tried.at(-1);
+    if (manifest === undefined) throw new Error("there is nothing to swap in");
+    const bytes = formatManifest(manifest);
+    const condition = this.#singleWriter ? {} : before === undefined ? { ifAbsent: true } : { ifMatch: before.etag };
+    const o = { size: bytes.length, contentType: "application/json", ...condition };
+    try {
+      const { etag } = await this.#store.put(MANIFEST_KEY, once(bytes), o);
+      return { committed: { manifest, etag }, now: undefined };
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      const lost = error.code === "conflict";
+      if (!lost && error.code !== "unavailable" && !error.uncertain) throw error;
+      // Somebody was faster, or it was us and we did not hear of it.
+      const now = await this.read();
+      for (const ours of tried) {
+        if (now !== undefined && (await this.#includes(now.manifest, ours))) return { committed: now, now };
+      }
+      return lost ? { now } : { now, unanswered: error };
+    }
+  }
+
+  /** Whether the state came to be by way of this one. */
+  async #includes(now: Manifest, ours: Manifest): Promise<boolean> {
+    let { generation, transaction, parent } = now;
+    while (generation > ours.generation && parent !== undefined) {
+      [generation, transaction] = [generation - 1, parent];
+      if (generation === ours.generation) break;
+      const entry = await this.#bytes(logKey({ generation, transaction }));
+      parent = entry && parentIn(entry.bytes);
+    }
+    return generation === ours.generation && transaction === ours.transaction;
+  }
+
+  async #writeLog(manifest: Manifest, { log }: Change, { updates }: Draft): Promise<void> {
+    const { generation, transaction, parent, at } = manifest;
+    const bytes = formatLogEntry({ generation, transaction, parent, at, ...log, updates });
+    await this.#store.put(logKey(manifest), once(bytes), { size: bytes.length, contentType: "application/json" });
+  }
+
+  /**
+   * Views are for others, and every later change writes them again: what goes wrong here takes nothing from the commit.
+   * @param before what they show now, as far as that is known
+   */
+  async #writeViews(manifest: Manifest, before: Manifest | undefined, contended: boolean): Promise<void> {
+    await Promise.allSettled(
+      changedViews(manifest, before).map(async ([view, text]) => {
+        const bytes = Buffer.from(text);
+        await this.#store.put(VIEW_KEYS[view], once(bytes), { size: bytes.length, contentType: "text/plain" });
+      }),
+    );
+    if (!contended) return;
+    // Somebody may have been faster, and now be overwritten.
+    const now = await this.read().catch(() => undefined);
+    if (now !== undefined && now.manifest.generation > manifest.generation) {
+      await this.#writeViews(now.manifest, undefined, true);
+    }
+  }
+
+  #requireConditions(): void {
+    const { putIfAbsent, compareAndSwap } = this.#store.capabilities;
+    if (this.#singleWriter || (putIfAbsent && compareAndSwap)) return;
+    throw new GitStoreError(
+      "unsupported",
+      "the store has no conditional writes, so two who push at once could undo each other's work without noticing: use " +
+        'another store ("holdall store probe" says what one is fit for), or state that there is a single writer',
+    );
+  }
+
+  async #bytes(key: ObjectKey): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
+    try {
+      const { body, etag, size } = await this.#store.get(key);
+      if (size > MAX_MANIFEST_BYTES) {
+        await body[Symbol.asyncIterator]().return?.();
+        throw new GitStoreError("corrupt", `${key} has ${size} bytes, which is more than any has`);
+      }
+      return { bytes: Buffer.concat(await Array.fromAsync(body)), etag };
+    } catch (error) {
+      if (error instanceof StorageError && error.code === "not-found") return undefined;
+      throw error;
+    }
+  }
+}
+
+/** Longer each time, and never the same for two. */
+function jittered(attempt: number): number {
+  return Math.random() * Math.min(LONGEST_PAUSE, 20 * 2 ** attempt);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -1,0 +1,5 @@
+export { GitStoreError, type GitStoreErrorCode } from "./errors.ts";
+export { runToMerge } from "./geometry.ts";
+export { GitStore, type Change, type Draft, type GitStoreOptions, type Snapshot } from "./git-store.ts";
+export type { LogEntry, RefUpdate } from "./log-entry.ts";
+export type { Denied, Manifest, PackEntry, RefRule, RefValue, RetiredPack } from "./manifest.ts";

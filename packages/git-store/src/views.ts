@@ -1,0 +1,26 @@
+import { configFile, headFile, infoPacksFile, infoRefsFile } from "@holdall/git-protocol";
+import type { VIEW_KEYS } from "./keys.ts";
+import { compareBytes, type Manifest } from "./manifest.ts";
+
+export type View = keyof typeof VIEW_KEYS;
+
+/** The state as plain tools read it. */
+export function viewsOf({ head, objectFormat, refs, packs }: Manifest): Readonly<Record<View, string>> {
+  const sorted = [...refs].toSorted(([a], [b]) => compareBytes(a, b));
+  return {
+    head: headFile(head),
+    config: configFile(objectFormat),
+    infoRefs: infoRefsFile(
+      sorted.map(([name, { oid, peeled }]) => (peeled === undefined ? { name, oid } : { name, oid, peeled })),
+    ),
+    infoPacks: infoPacksFile(packs.map(({ name }) => name)),
+  };
+}
+
+/** Those that show something else than before. */
+export function changedViews(now: Manifest, before: Manifest | undefined): readonly (readonly [View, string])[] {
+  const old = before && viewsOf(before);
+  const texts = viewsOf(now);
+  const all: readonly View[] = ["head", "config", "infoRefs", "infoPacks"];
+  return all.flatMap((view) => (texts[view] === old?.[view] ? [] : [[view, texts[view]] as const]));
+}
