@@ -5,7 +5,7 @@ import { compareBytes, type Manifest } from "./manifest.ts";
 export type View = keyof typeof VIEW_KEYS;
 
 /** The state as plain tools read it. */
-export function viewsOf({ head, objectFormat, refs, packs }: Manifest): Readonly<Record<View, string>> {
+function viewsOf({ head, objectFormat, refs, packs }: Manifest): Readonly<Record<View, string>> {
   const sorted = [...refs].toSorted(([a], [b]) => compareBytes(a, b));
   return {
     head: headFile(head),
