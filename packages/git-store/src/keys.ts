@@ -10,6 +10,15 @@ export const VIEW_KEYS: Readonly<Record<"head" | "config" | "infoRefs" | "infoPa
   infoPacks: parseKey("objects/info/packs"),
 };
 
+/** @param name `pack-` and the checksum */
+export function packKey(name: string): ObjectKey {
+  return parseKey(`objects/pack/${name}.pack`);
+}
+
+export function indexKey(name: string): ObjectKey {
+  return parseKey(`objects/pack/${name}.idx`);
+}
+
 /** So many that names sort by it for longer than anybody pushes. */
 const GENERATION_DIGITS = 12;
 
