@@ -4,4 +4,4 @@ export { GitStore, type Change, type Draft, type GitStoreOptions, type Snapshot 
 export { GitError, LocalGit, type Ran } from "./local-git.ts";
 export type { LogEntry, RefUpdate } from "./log-entry.ts";
 export type { Denied, Manifest, PackEntry, RefRule, RefValue, RetiredPack } from "./manifest.ts";
-export { Packs, type PackFiles } from "./packs.ts";
+export { entryOf, Packs, type PackFiles } from "./packs.ts";

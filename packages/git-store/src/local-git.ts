@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { open, readdir, readFile } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { ObjectFormat } from "@holdall/git-protocol";
@@ -26,6 +26,7 @@ export interface Ran {
 export class LocalGit {
   /** As `GIT_DIR` has it. */
   readonly gitDir: string;
+  #format: Promise<ObjectFormat> | undefined;
 
   constructor(gitDir: string) {
     this.gitDir = gitDir;
@@ -42,10 +43,12 @@ export class LocalGit {
     return await this.#spawn(args, [...input].map((line) => `${line}\n`).join(""));
   }
 
-  async objectFormat(): Promise<ObjectFormat> {
+  objectFormat(): Promise<ObjectFormat> {
     // Git before 2.29 knows one only.
-    const { code, stdout } = await this.tryRun(["rev-parse", "--show-object-format"]);
-    return code === 0 && stdout.trim() === "sha256" ? "sha256" : "sha1";
+    this.#format ??= this.tryRun(["rev-parse", "--show-object-format"]).then(({ code, stdout }) =>
+      code === 0 && stdout.trim() === "sha256" ? "sha256" : "sha1",
+    );
+    return this.#format;
   }
 
   /** Where packs are, which work trees share. */
@@ -109,12 +112,17 @@ export class LocalGit {
     const pack = (await readdir(folder)).find((file) => file.endsWith(".pack"));
     if (pack === undefined) return undefined;
     const name = pack.slice(0, -".pack".length);
-    const path = join(folder, pack);
-    return { name, pack: path, index: join(folder, `${name}.idx`), objects: await objectsIn(path) };
+    const [path, index] = [join(folder, pack), join(folder, `${name}.idx`)];
+    const [{ size }, { size: indexSize }] = await Promise.all([stat(path), stat(index)]);
+    return { name, pack: path, size, index, indexSize, objects: await objectsIn(path) };
   }
 
   async #spawn(args: readonly string[], input: string | Uint8Array): Promise<Ran> {
-    const child = spawn("git", ["--git-dir", this.gitDir, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn("git", ["--git-dir", this.gitDir, ...args], {
+      stdio: ["pipe", "pipe", "pipe"],
+      // In a partial clone, a look at what is missing would start the helper that is looking.
+      env: { ...process.env, GIT_NO_LAZY_FETCH: "1" },
+    });
     const code = new Promise<number | null>((resolve, reject) => {
       child.once("error", reject);
       child.once("close", resolve);

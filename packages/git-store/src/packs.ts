@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access, type FileHandle, open, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, type FileHandle, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { IndexCheck, PackCheck, PackError, type ObjectFormat } from "@holdall/git-protocol";
 import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store";
@@ -13,8 +13,17 @@ export interface PackFiles {
   /** `pack-` and the checksum. */
   readonly name: string;
   readonly pack: string;
+  /** Bytes. */
+  readonly size: number;
   readonly index: string;
+  /** Bytes. */
+  readonly indexSize: number;
   readonly objects: number;
+}
+
+/** As a manifest names it. */
+export function entryOf({ name, size, indexSize, objects }: PackFiles): PackEntry {
+  return { name, size, indexSize, objects, at: new Date() };
 }
 
 /** How long a pack that no manifest names may be relied on, in milliseconds: garbage is older than twice that. */
@@ -32,12 +41,8 @@ export class Packs {
   }
 
   /** Stores a pack and its index, at once. What is there already, and not old, is not sent again. */
-  async put({ name, pack, index, objects }: PackFiles): Promise<PackEntry> {
-    const [size, indexSize] = await Promise.all([
-      this.#putFile(packKey(name), pack),
-      this.#putFile(indexKey(name), index),
-    ]);
-    return { name, size, indexSize, objects, at: new Date() };
+  async put({ name, pack, size, index, indexSize }: PackFiles): Promise<void> {
+    await Promise.all([this.#putFile(packKey(name), pack, size), this.#putFile(indexKey(name), index, indexSize)]);
   }
 
   /**
@@ -84,8 +89,7 @@ export class Packs {
     }
   }
 
-  async #putFile(key: ObjectKey, path: string): Promise<number> {
-    const { size } = await stat(path);
+  async #putFile(key: ObjectKey, path: string, size: number): Promise<void> {
     const { putIfAbsent } = this.#store.capabilities;
     const put = async (o: { ifAbsent?: boolean }): Promise<unknown> =>
       await this.#store.put(key, createReadStream(path, { highWaterMark: READ_SIZE }), { size, ...o });
@@ -98,7 +102,6 @@ export class Packs {
       const isFresh = there?.size === size && Date.now() - there.modifiedAt.getTime() < FRESH_FOR;
       if (!isFresh) await put({});
     }
-    return size;
   }
 
   /** @returns the name of a temporary file that git too would clear away */

@@ -1,0 +1,85 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { LocalGit, Manifest, PackEntry, Packs } from "@holdall/git-store";
+import { GitStoreError } from "@holdall/git-store";
+import { StorageError } from "@holdall/object-store";
+import type { Installed } from "./installed.ts";
+
+/** Packs on their way at once. */
+const AT_ONCE = 4;
+
+export interface FetchParts {
+  readonly git: LocalGit;
+  readonly packs: Packs;
+  readonly installed: Installed;
+  /** The manifest as it is now, for when a pack is gone. */
+  readonly again: () => Promise<Manifest | undefined>;
+  readonly onBytes?: (bytes: number) => void;
+}
+
+/**
+ * Makes these objects, and all that they reach, be here.
+ * @returns the `.keep` files that hold off `git gc` until the refs are there
+ */
+export async function fetchObjects(manifest: Manifest, wants: readonly string[], parts: FetchParts): Promise<string[]> {
+  const { git, installed } = parts;
+  const names = manifest.packs.map(({ name }) => name);
+  const known = await installed.among(names);
+  const kept = await fetchPacks(manifest, known, parts);
+  if ((await git.typesOf(wants)).size < new Set(wants).size) {
+    // The note is older than what happened to the clone since.
+    kept.push(...(await fetchPacks(manifest, await installed.filesAmong(names), parts)));
+  }
+  await installed.add(names, names);
+  return kept;
+}
+
+async function fetchPacks(manifest: Manifest, known: ReadonlySet<string>, parts: FetchParts): Promise<string[]> {
+  const missing = manifest.packs.filter(({ name }) => !known.has(name));
+  try {
+    return await fetchAll(missing, manifest, parts);
+  } catch (error) {
+    if (!(error instanceof StorageError && error.code === "not-found")) throw error;
+    // It may have been replaced by another, long ago or while we looked.
+    const now = await parts.again();
+    const still = missing.find(({ name }) => now?.packs.some((pack) => pack.name === name));
+    if (now === undefined || now.generation === manifest.generation) throw gone(still?.name, error);
+    return await fetchAll(
+      now.packs.filter(({ name }) => !known.has(name)),
+      now,
+      parts,
+    ).catch((cause: unknown) => {
+      throw cause instanceof StorageError && cause.code === "not-found" ? gone(still?.name, cause) : cause;
+    });
+  }
+}
+
+async function fetchAll(
+  entries: readonly PackEntry[],
+  { objectFormat: format }: Manifest,
+  { git, packs, onBytes }: FetchParts,
+): Promise<string[]> {
+  if (entries.length === 0) return [];
+  const folder = await git.packFolder();
+  await mkdir(folder, { recursive: true });
+  const keep = `fetched by Holdall, process ${process.pid}`;
+  const waiting = entries.values();
+  const kept: string[] = [];
+  const worker = async (): Promise<void> => {
+    for (const entry of waiting) {
+      await packs.fetch(entry, folder, { format, keep, ...(onBytes === undefined ? {} : { onBytes }) });
+      kept.push(join(folder, `${entry.name}.keep`));
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  return kept;
+}
+
+function gone(name: string | undefined, cause: unknown): GitStoreError {
+  return new GitStoreError(
+    "corrupt",
+    `the pack ${name ?? ""} that the repository names is not in the store: restore it from a copy or a version of the bucket`,
+    { cause },
+  );
+}

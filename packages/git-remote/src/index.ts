@@ -1,0 +1,1 @@
+export { runHelper, type HelperOptions } from "./helper.ts";

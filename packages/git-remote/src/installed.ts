@@ -1,0 +1,63 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { LocalGit } from "@holdall/git-store";
+
+/**
+ * Which packs of a remote have been installed in this clone. Git may have repacked them since, so the files say too little; the
+ * note may be older than a change by hand, so it is a hint only.
+ */
+export class Installed {
+  readonly #git: LocalGit;
+  readonly #url: string;
+
+  constructor(git: LocalGit, url: string) {
+    this.#git = git;
+    this.#url = url;
+  }
+
+  /** Those of the names that are installed. */
+  async among(names: readonly string[]): Promise<Set<string>> {
+    const noted = new Set(await this.#noted());
+    const files = new Set(await this.#files());
+    return new Set(names.filter((name) => noted.has(name) || files.has(`${name}.idx`)));
+  }
+
+  /** Those whose files are there. */
+  async filesAmong(names: readonly string[]): Promise<Set<string>> {
+    const files = new Set(await this.#files());
+    return new Set(names.filter((name) => files.has(`${name}.idx`)));
+  }
+
+  /** Notes that these are, beside those that were. @param current what the remote still names; all else is forgotten */
+  async add(names: readonly string[], current: readonly string[]): Promise<void> {
+    const noted = new Set([...(await this.#noted()), ...names]);
+    const path = await this.#path();
+    const temporary = `${path}.${process.pid}`;
+    const lines = current.filter((name) => noted.has(name)).map((name) => `${name}\n`);
+    await writeFile(temporary, lines.join(""));
+    await rename(temporary, path);
+  }
+
+  async #noted(): Promise<string[]> {
+    try {
+      return (await readFile(await this.#path(), "utf8")).split("\n");
+    } catch {
+      return [];
+    }
+  }
+
+  async #files(): Promise<string[]> {
+    try {
+      return await readdir(await this.#git.packFolder());
+    } catch {
+      return [];
+    }
+  }
+
+  async #path(): Promise<string> {
+    const folder = (await this.#git.run(["rev-parse", "--path-format=absolute", "--git-path", "holdall"])).trim();
+    await mkdir(folder, { recursive: true });
+    return join(folder, `packs-${createHash("sha256").update(this.#url).digest("hex").slice(0, 16)}`);
+  }
+}

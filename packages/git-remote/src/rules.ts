@@ -1,0 +1,19 @@
+import type { Denied, RefRule } from "@holdall/git-store";
+
+/** Whether a rule denies this to the ref. */
+export function isDenied(rules: readonly RefRule[], ref: string, what: Denied): boolean {
+  return rules.some(({ refs, deny }) => deny.includes(what) && matches(refs, ref));
+}
+
+/** `*` stands for any text within a segment, `**` for any number of segments. */
+function matches(pattern: string, ref: string): boolean {
+  const source = pattern
+    .split("/")
+    .map((part) => (part === "**" ? ".+" : part.split("*").map(escaped).join("[^/]*")))
+    .join("/");
+  return new RegExp(`^${source}$`, "u").test(ref);
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`);
+}

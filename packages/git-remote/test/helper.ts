@@ -1,0 +1,13 @@
+// The helper over a folder, as a program that git starts: `helper.ts REMOTE FOLDER`.
+import { FsStore } from "@holdall/object-store";
+import { runHelper } from "../src/helper.ts";
+
+const folder = process.argv[3] ?? "";
+process.exitCode = await runHelper({
+  url: folder,
+  open: async () => new FsStore(folder),
+  gitDir: process.env["GIT_DIR"] ?? ".git",
+  input: process.stdin,
+  output: process.stdout,
+  say: (text) => process.stderr.write(`${text}\n`),
+});
