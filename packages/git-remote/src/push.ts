@@ -192,6 +192,10 @@ class Push {
     }
     if (updates.length === 0 || !this.#mayGoOn(moves)) return undefined;
     const packs = now?.packs ?? [];
+    if (now?.deleting.includes(o.pack?.name ?? "") === true) {
+      for (const { ref } of updates) this.#refuse(ref, "the pack is just being removed by maintenance: push again");
+      return undefined;
+    }
     const isNew = o.pack !== undefined && !packs.some(({ name }) => name === o.pack?.name);
     return {
       next: {
@@ -200,6 +204,7 @@ class Push {
         refs,
         packs: isNew && o.pack !== undefined ? [...packs, o.pack] : packs,
         retired: (now?.retired ?? []).filter(({ name }) => name !== o.pack?.name),
+        deleting: now?.deleting ?? [],
         rules: now?.rules ?? [],
       },
       updates,

@@ -26,6 +26,7 @@ const EMPTY = {
   refs: new Map(),
   packs: [],
   retired: [],
+  deleting: [],
   rules: [],
 } as const;
 

@@ -21,6 +21,7 @@ const SOME: Manifest = {
   ]),
   packs: [PACK],
   retired: [{ name: `pack-${"2".repeat(40)}`, at: new Date(5) }],
+  deleting: [`pack-${"3".repeat(40)}`],
   rules: [{ refs: "refs/heads/**", deny: ["force", "delete"] }],
 };
 
@@ -28,7 +29,7 @@ const withCode = (code: GitStoreErrorCode) => (error: unknown) => error instance
 
 test("a manifest is read as it was written", () => {
   assert.deepEqual(parseManifest(formatManifest(SOME)), SOME);
-  const first = { ...SOME, parent: undefined, refs: new Map(), packs: [], retired: [], rules: [] };
+  const first = { ...SOME, parent: undefined, refs: new Map(), packs: [], retired: [], deleting: [], rules: [] };
   assert.deepEqual(parseManifest(formatManifest(first)), first);
   const sha256: Manifest = {
     ...first,
@@ -100,6 +101,7 @@ for (const [path, value] of [
   [["packs", 0, "size"], "100"],
   [["packs", 0, "objects"], 2 ** 53],
   [["retired", 0, "name"], "pack-"],
+  [["deleting", 0], "../x"],
   [["rules", 0, "refs"], "main"],
   [["rules", 0, "deny"], "force"],
 ] as const) {

@@ -18,6 +18,8 @@ export interface Manifest {
   readonly packs: readonly PackEntry[];
   /** Replaced by others, and still there for those who read a manifest that named them. */
   readonly retired: readonly RetiredPack[];
+  /** Packs that are being removed from the store at this moment: nobody may come to rely on one. */
+  readonly deleting: readonly string[];
   readonly rules: readonly RefRule[];
 }
 
@@ -60,7 +62,7 @@ export const MAX_MANIFEST_BYTES: number = 64 * 1024 * 1024;
 
 /** The bytes of a manifest, for the store. */
 export function formatManifest(manifest: Manifest): Buffer {
-  const { refs, packs, retired, rules, at, objectFormat, generation, transaction, parent, head } = manifest;
+  const { refs, packs, retired, deleting, rules, at, objectFormat, generation, transaction, parent, head } = manifest;
   const sorted = [...refs].toSorted(([a], [b]) => compareBytes(a, b));
   const text = JSON.stringify({
     format: FORMAT,
@@ -74,6 +76,7 @@ export function formatManifest(manifest: Manifest): Buffer {
     refs: Object.fromEntries(sorted.map(([name, value]) => [name, formatValue(value)])),
     packs,
     retired,
+    deleting,
     rules,
   });
   return Buffer.from(`${text}\n`);
@@ -110,6 +113,7 @@ export function parseManifest(bytes: Uint8Array): Manifest {
       const { name, at } = record(pack, "retired pack");
       return { name: packName(name, objectFormat), at: date(at) };
     }),
+    deleting: list(json["deleting"], "packs to delete").map((name) => packName(name, objectFormat)),
     rules: list(json["rules"], "rules").map(ruleOf),
   };
 }
