@@ -10,13 +10,22 @@ export const VIEW_KEYS: Readonly<Record<"head" | "config" | "infoRefs" | "infoPa
   infoPacks: parseKey("objects/info/packs"),
 };
 
+export const PACKS_PREFIX = "objects/pack/";
+
+const PACK_FILE = /^objects\/pack\/(pack-[0-9a-f]{40}(?:[0-9a-f]{24})?)\.(?:pack|idx)$/;
+
+/** The name of the pack that a key is a file of; undefined for other keys. */
+export function packNameIn(key: ObjectKey): string | undefined {
+  return PACK_FILE.exec(key)?.[1];
+}
+
 /** @param name `pack-` and the checksum */
 export function packKey(name: string): ObjectKey {
-  return parseKey(`objects/pack/${name}.pack`);
+  return parseKey(`${PACKS_PREFIX}${name}.pack`);
 }
 
 export function indexKey(name: string): ObjectKey {
-  return parseKey(`objects/pack/${name}.idx`);
+  return parseKey(`${PACKS_PREFIX}${name}.idx`);
 }
 
 /** So many that names sort by it for longer than anybody pushes. */
