@@ -156,6 +156,8 @@ test("tus: what is no such request is refused", async () => {
   assert.equal(await tried({ ...patch(0), "Upload-Offset": "x" }), 400);
   assert.equal(await tried(patch(1)), 400, "more bytes than the object has");
   assert.equal(await tried(patch(0), Buffer.alloc(3500)), 400, "other bytes");
+  const chunked = await call("PATCH", upload?.href, { headers: { ...patch(0), "Transfer-Encoding": "chunked" } });
+  assert.match(refusal(400, chunked).message, /Content-Length/);
   assert.equal((await call("HEAD", upload?.href)).status, 400);
   assert.equal((await call("HEAD", upload?.href.replace(/token=./, "token=X"), { headers: TUS })).status, 403);
   assert.equal((await call("HEAD", upload?.href, { headers: TUS })).headers["upload-offset"], "0");
@@ -177,6 +179,19 @@ test("a token that has expired, or is for a download, opens no upload", async ()
     refusal(403, await call("PATCH", href, { headers: patch(0), body: object.bytes }));
     refusal(403, await call("POST", href?.replace("/upload?", "/upload/commit?")));
   }
+});
+
+test("an upload whose size nobody has said cannot go in parts, and no client hears a 422", async () => {
+  const object = newObject();
+  const { upload } = (await batch({ ...object, size: 0 }, ["tus"])).actions;
+  const token = server.actionTokens.issue({
+    repository: repositoryNamed("team/app"),
+    operation: "upload",
+    principal: "ada",
+    expiresAt: new Date(Date.now() + 60_000),
+  })(oidNamed(object.oid));
+  const href = upload?.href.replace(/token=.*/, `token=${token}`);
+  assert.match(refusal(400, await call("POST", href?.replace("/upload?", "/upload/commit?"))).message, /size/);
 });
 
 test("a store that has no uploads in parts is not asked for any", async () => {

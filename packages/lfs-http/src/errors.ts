@@ -68,7 +68,11 @@ export const NOTHING_HERE = {
 /** What the failure means to the client: the only place that makes statuses of errors. */
 export function answerTo(error: unknown): ErrorAnswer {
   const lfsError = toLfsError(error);
-  if (lfsError !== undefined) return answer(STATUS_OF[lfsError.code], lfsError.message);
+  if (lfsError !== undefined) {
+    const found = answer(STATUS_OF[lfsError.code], lfsError.message);
+    // Why a store or a database asks to come back later, clients do not learn: the operator has to.
+    return lfsError !== error && lfsError.code === "busy" ? { ...found, ours: true } : found;
+  }
   if (error instanceof IdentityError && error.code !== "invalid") {
     return answer(STATUS_OF[error.code], error.message, error.retryAfter);
   }

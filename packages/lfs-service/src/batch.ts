@@ -61,6 +61,9 @@ export type Transfer = "basic" | "multipart-basic" | "tus";
 /** One message for both cases, so that it says nothing about other repositories. */
 const NOT_HERE = "the object does not exist in this repository, or you may not see it";
 
+/** How many parts one answer names: as many as the largest object of any store has. Each takes up to a kilobyte. */
+const MAX_PARTS = 50_000;
+
 const MISSING = "the server's copy of the object is missing or damaged";
 
 /** Decides what is to be transferred (git-lfs: docs/api/batch.md). Reserves nothing: an announced upload may never come. */
@@ -137,6 +140,7 @@ export class Batches {
     const decided = asked.map(decide);
     const policy = this.#policyOf(name);
     const transfer = this.#transferFor(request, policy, decided.filter(isWanted));
+    if (operation === "upload" && transfer === "multipart-basic") this.#checkParts(name, decided.filter(isWanted));
     const grant: ActionGrant = { repository: name, operation, principal: principal.name, expiresAt };
     const offer = this.#offering(grant, { transfer, policy });
     const objects = await Promise.all(decided.map(async (object) => (isWanted(object) ? await offer(object) : object)));
@@ -217,6 +221,17 @@ export class Batches {
       if (error instanceof LfsError && error.code === "invalid") return { error: error.message };
       throw error;
     }
+  }
+
+  /** A batch may have few objects, and each of them ten thousand parts. */
+  #checkParts(repository: RepositoryName, wanted: readonly Wanted[]): void {
+    let count = 0;
+    for (const { entry, size = 0 } of wanted) count += this.#parts.count({ repository, oid: entry.oid, size });
+    if (count <= MAX_PARTS) return;
+    throw new LfsError(
+      "too-many-objects",
+      `the objects of the batch have ${count} parts, the limit is ${MAX_PARTS}: ask for fewer objects at once`,
+    );
   }
 
   #checkTerms({ objects, hash_algo: algorithm }: BatchRequest): void {

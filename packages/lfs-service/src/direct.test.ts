@@ -249,6 +249,87 @@ test("what is larger than the limit is not read again, and its size is compared 
   assert.equal(store.reads, 0);
 });
 
+test("what is larger than the limit, and there already, is earned by its bytes all the same", async () => {
+  const store = new SigningStore({ checksSha256: false });
+  const [lfs, owner, thief, { bytes, object }] = [service(store), newRepository(), newRepository(), newObject()];
+  const first = await offered(lfs, owner, object);
+  await store.send(first.request, bytes);
+  await first.finish();
+  const sparing = service(store, { rehashLimit: 3 });
+  const { request, finish } = await offered(sparing, thief, object);
+  await store.send(request, Buffer.alloc(object.size));
+  await assert.rejects(finish(), { code: "wrong-body" });
+  assert.ok(!(await isThere(lfs, thief, object)));
+  await store.send(request, bytes);
+  await finish();
+  assert.ok(await isThere(lfs, thief, object));
+});
+
+test("what is larger than the limit, and has come there meanwhile, is not linked", async (t) => {
+  const store = new SigningStore({ checksSha256: false });
+  const [lfs, name, { bytes, object }] = [service(store, { rehashLimit: 3 }), newRepository(), newObject()];
+  const { request, finish } = await offered(lfs, name, object);
+  await store.send(request, Buffer.alloc(object.size));
+  const copy = store.copy.bind(store);
+  t.mock.method(store, "copy", (async (...args) => {
+    await store.put(finalKey(object.oid), Readable.from([bytes]), { size: bytes.length });
+    return await copy(...args);
+  }) satisfies typeof copy);
+  await assert.rejects(finish(), { code: "busy" });
+  assert.ok(!(await isThere(lfs, name, object)));
+});
+
+test("bytes that come after others were read are not published in their place", async (t) => {
+  for (const before of ["get", "copy"] as const) {
+    const store = new SigningStore({ checksSha256: false });
+    const [lfs, name, { bytes, object }] = [service(store), newRepository(), newObject()];
+    const { request, finish } = await offered(lfs, name, object);
+    const [earlier, later] = before === "get" ? [Buffer.alloc(object.size), bytes] : [bytes, Buffer.alloc(object.size)];
+    await store.send(request, earlier);
+    const call = store[before].bind(store) as (...args: readonly unknown[]) => Promise<unknown>;
+    const mock = t.mock.method(store, before, async (...args: readonly unknown[]) => {
+      mock.mock.restore();
+      await store.send(request, later);
+      return await call(...args);
+    });
+    await assert.rejects(finish(), { code: "busy" }, `before it is ${before}`);
+    assert.equal(await store.stat(finalKey(object.oid)), undefined);
+    assert.ok(!(await isThere(lfs, name, object)));
+  }
+});
+
+test("whoever asks while another process ends the upload hears that it is done", async (t) => {
+  const store = new SigningStore({ checksSha256: false });
+  const [name, { bytes, object }] = [newRepository(), newObject()];
+  const { upload, verify } = await entry(service(store), name, "upload", object);
+  assert.ok(upload !== undefined && "request" in upload && verify !== undefined);
+  await store.send(upload.request, bytes);
+  const finish = (): Promise<string> =>
+    service(store).direct.finish(
+      verify.token,
+      { repository: name, oid: object.oid as never },
+      { ...object, requestId },
+    );
+  const get = store.get.bind(store);
+  const mock = t.mock.method(store, "get", (async (...args) => {
+    mock.mock.restore();
+    await finish();
+    return await get(...args);
+  }) satisfies typeof get);
+  await finish();
+  assert.equal(mock.mock.callCount(), 1);
+});
+
+test("what is there already and whole stays", async () => {
+  const store = new SigningStore({ checksSha256: false });
+  const [lfs, name, { bytes, object }] = [service(store), newRepository(), newObject()];
+  const { etag } = await store.put(finalKey(object.oid), Readable.from([bytes]), { size: bytes.length });
+  const { request, finish } = await offered(lfs, name, object);
+  await store.send(request, bytes);
+  await finish();
+  assert.equal((await store.stat(finalKey(object.oid)))?.etag, etag);
+});
+
 test("those who ask at the same time wait for one look at the bytes", async () => {
   const store = new SigningStore({ checksSha256: false });
   const [lfs, name, { bytes, object }] = [service(store), newRepository(), newObject()];
@@ -286,6 +367,31 @@ test("auto sends directly what costs nothing more: downloads, and uploads that t
   }
 });
 
+test("however many links a batch asks for, others get their turn in between", async (t) => {
+  const store = new SigningStore({ checksSha256: false });
+  const [lfs, name] = [service(store), newRepository()];
+  const objects = Array.from({ length: 200 }, () => newObject().object);
+  let turn = 0;
+  let next = setImmediate(function again() {
+    turn += 1;
+    next = setImmediate(again);
+  });
+  t.after(() => clearImmediate(next));
+  const signed: number[] = [];
+  const presign = store.presign.bind(store);
+  t.mock.method(store, "presign", (async (...args) => {
+    signed[turn] = (signed[turn] ?? 0) + 1;
+    return await presign(...args);
+  }) satisfies typeof presign);
+  const batch = lfs.batches.batch(ANONYMOUS, name, { operation: "upload", objects });
+  assert.ok((await batch).objects.every(({ upload }) => upload !== undefined));
+  assert.equal(
+    signed.reduce((sum, one) => sum + one, 0),
+    200,
+  );
+  assert.ok(signed.every((one) => one <= 16));
+});
+
 test("a download has the name that the client asks for", async () => {
   const store = new SigningStore({ checksSha256: true });
   const [lfs, name, { bytes, object }] = [service(store), newRepository(), newObject()];
@@ -319,4 +425,25 @@ test("what nobody has had verified is removed after two days, or when its links 
   assert.equal(await sweepUploads(store, { uploads: metadata.uploads, lifetime: HOUR }), 1);
   assert.equal(await store.stat(store.keyOf(request)), undefined);
   assert.equal(await sweepable(store), 2, "objects are not touched");
+});
+
+test("what cannot be removed is told, and keeps nothing else from being removed", async (t) => {
+  const store = new SigningStore({ checksSha256: false });
+  const [lfs, name] = [service(store), newRepository()];
+  for (const { bytes, object } of [newObject(), newObject(), newObject()]) {
+    await store.send((await offered(lfs, name, object)).request, bytes);
+  }
+  const [stuck] = await Array.fromAsync(store.list("holdall-incoming/"));
+  const remove = store.delete.bind(store);
+  t.mock.method(store, "delete", (async (...args) => {
+    if (args[0] === stuck?.key) throw new StorageError("unavailable", "there is a lease on it");
+    await remove(...args);
+  }) satisfies typeof remove);
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 3 * 24 * 3_600_000 });
+  const sweeping = sweepUploads(store, { uploads: metadata.uploads, lifetime: HOUR });
+  await assert.rejects(sweeping, { message: "there is a lease on it" });
+  assert.deepEqual(
+    (await Array.fromAsync(store.list("holdall-incoming/"))).map(({ key }) => key),
+    [stuck?.key],
+  );
 });

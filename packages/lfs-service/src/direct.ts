@@ -5,6 +5,7 @@ import { StorageError, type ObjectStore, type SignedRequest } from "@holdall/obj
 import { LfsError } from "./errors.ts";
 import { incomingKey } from "./incoming.ts";
 import { objectKey } from "./object-key.ts";
+import type { Pace } from "./pace.ts";
 import { mustHaveSize, notArrived, type Doing, type Publisher } from "./publisher.ts";
 import type { ObjectName } from "./transfers.ts";
 
@@ -28,14 +29,23 @@ export class DirectTransfers {
   readonly #publisher: Publisher;
   readonly #tokens: ActionTokens;
   readonly #lifetime: number;
+  readonly #pace: Pace;
 
   /** @param o.lifetime of signed requests, in seconds */
-  constructor(o: { store: ObjectStore; layout: Layout; publisher: Publisher; tokens: ActionTokens; lifetime: number }) {
+  constructor(o: {
+    store: ObjectStore;
+    layout: Layout;
+    publisher: Publisher;
+    tokens: ActionTokens;
+    lifetime: number;
+    pace: Pace;
+  }) {
     this.#store = o.store;
     this.#layout = o.layout;
     this.#publisher = o.publisher;
     this.#tokens = o.tokens;
     this.#lifetime = o.lifetime;
+    this.#pace = o.pace;
   }
 
   /** Whether downloads go directly. */
@@ -50,8 +60,9 @@ export class DirectTransfers {
   }
 
   /** @param disposition for browsers, as a header has it */
-  download({ repository, oid }: ObjectName, disposition: string | undefined): Promise<SignedRequest> {
-    return this.#store.presign(objectKey(this.#layout, repository, oid), {
+  async download({ repository, oid }: ObjectName, disposition: string | undefined): Promise<SignedRequest> {
+    await this.#pace.turn();
+    return await this.#store.presign(objectKey(this.#layout, repository, oid), {
       method: "GET",
       expiresIn: this.#lifetime,
       ...(disposition === undefined ? {} : { disposition }),
@@ -67,6 +78,7 @@ export class DirectTransfers {
     { size, token }: { size: number; token: string },
   ): Promise<SignedRequest | undefined> {
     const mark = markOf(token);
+    await this.#pace.turn();
     const shared = { method: "PUT", size, expiresIn: this.#lifetime } as const;
     try {
       return this.#store.capabilities.presignSha256

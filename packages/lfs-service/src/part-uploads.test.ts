@@ -6,7 +6,14 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, test } from "node:test";
 import { Access, ActionTokens, ANONYMOUS, defaultRules } from "@holdall/identity";
-import { EMPTY_OID, parseOid, parseRepositoryName, type Oid, type RepositoryName } from "@holdall/lfs-protocol";
+import {
+  EMPTY_OID,
+  objectPath,
+  parseOid,
+  parseRepositoryName,
+  type Oid,
+  type RepositoryName,
+} from "@holdall/lfs-protocol";
 import { openSqlite, type Metadata } from "@holdall/metadata";
 import {
   FaultyLayer,
@@ -23,6 +30,7 @@ import { type BatchEntry, LfsService, sweepUploads } from "./index.ts";
 
 const PART = 10;
 const HOUR = 3600;
+const MULTIPART = ["basic", "multipart-basic"];
 const requestId = "a request";
 const doing = { by: "ann", requestId };
 
@@ -74,7 +82,7 @@ function oidOf(bytes: Uint8Array): Oid {
 async function batch(
   { batches }: LfsService,
   { repository, oid, size }: Content,
-  transfers = ["basic", "multipart-basic"],
+  transfers = MULTIPART,
 ): Promise<BatchEntry & { transfer: string }> {
   const { transfer, objects } = await batches.batch(ANONYMOUS, repository, {
     operation: "upload",
@@ -238,6 +246,47 @@ test("above the limit only the size is compared", async () => {
   assert.equal(await isLinked(content), true);
 });
 
+test("an answer does not name more parts than it can hold", async (t) => {
+  const create = t.mock.method(disk.multipart, "create");
+  const lfs = service();
+  // Each has almost 10,000 parts.
+  const objects = Array.from({ length: 6 }, () => ({ ...newContent(), size: 5 * 1024 ** 4 }));
+  const { repository } = objects[0] ?? assert.fail();
+  const asking = lfs.batches.batch(ANONYMOUS, repository, { operation: "upload", transfers: MULTIPART, objects });
+  await assert.rejects(asking, { code: "too-many-objects" });
+  assert.equal(create.mock.callCount(), 0);
+  const fewer = { operation: "upload", transfers: MULTIPART, objects: objects.slice(0, 1) } as const;
+  assert.equal((await lfs.batches.batch(ANONYMOUS, repository, fewer)).objects[0]?.parts?.parts.length, 9987);
+});
+
+test("a part that came to the store with another size has not come", async () => {
+  const lfs = service();
+  const content = newContent();
+  for (const number of await asked(lfs, content)) await sendPart(lfs, content, number);
+  const { upload } = (await lfs.parts.find(content)) ?? assert.fail();
+  const incoming = parseKey(`holdall-incoming/${upload.place}`);
+  await disk.multipart.putPart(incoming, upload.name, 2, Readable.from([Buffer.alloc(9)]), { size: 9 });
+  await disk.multipart.putPart(incoming, upload.name, 5, Readable.from([Buffer.alloc(1)]), { size: 1 });
+  await assert.rejects(lfs.parts.commit(content), { code: "incomplete" });
+  assert.deepEqual(await asked(lfs, content), [2]);
+  await sendPart(lfs, content, 2);
+  await lfs.parts.finish(content, doing);
+  assert.deepEqual(await stored(content), content.bytes);
+});
+
+test("an object whose bytes are missed is taken in again", async () => {
+  const lfs = service();
+  const content = newContent();
+  await sendAll(lfs, content);
+  await lfs.parts.finish(content, doing);
+  const { id } = (await metadata.repositories.find(content.repository)) ?? assert.fail();
+  await disk.delete(parseKey(objectPath("shared", content.repository, content.oid)));
+  await metadata.objects.suspect(id, content.oid);
+  await sendAll(lfs, content);
+  await lfs.parts.finish(content, doing);
+  assert.deepEqual(await stored(content), content.bytes);
+});
+
 test("of any number who end the same upload at once, in any number of processes, all succeed", async () => {
   const content = newContent();
   const services = Array.from({ length: 6 }, () => service());
@@ -252,6 +301,35 @@ test("of any number who end the same upload at once, in any number of processes,
   assert.deepEqual(await stored(content), content.bytes);
   assert.equal(await leftovers(), 0);
 });
+
+test("whoever ends an upload that another process has ended, before it is looked for, succeeds", async (t) => {
+  const content = newContent();
+  await sendAll(service(), content);
+  const find = metadata.uploads.find.bind(metadata.uploads);
+  const mock = t.mock.method(metadata.uploads, "find", (async (...args) => {
+    mock.mock.restore();
+    await service().parts.finish(content, doing);
+    return await find(...args);
+  }) satisfies typeof find);
+  await service().parts.finish(content, doing);
+  assert.equal(mock.mock.callCount(), 1);
+});
+
+for (const call of ["get", "copy"] as const) {
+  test(`whoever ends an upload that another process has ended, before it comes to ${call}, succeeds`, async (t) => {
+    const content = newContent();
+    await sendAll(service(), content);
+    const method = disk[call].bind(disk) as (...args: readonly unknown[]) => Promise<unknown>;
+    const mock = t.mock.method(disk, call, async (...args: readonly unknown[]) => {
+      mock.mock.restore();
+      await service().parts.finish(content, doing);
+      return await method(...args);
+    });
+    await service().parts.finish(content, doing);
+    assert.equal(mock.mock.callCount(), 1);
+    assert.deepEqual(await stored(content), content.bytes);
+  });
+}
 
 test("an upload that is given up leaves nothing", async () => {
   const lfs = service();

@@ -1,5 +1,4 @@
 import { createHash, randomBytes, type Hash } from "node:crypto";
-import { setImmediate as macrotask } from "node:timers/promises";
 import type { ActionTokens } from "@holdall/identity";
 import { EMPTY_OID } from "@holdall/lfs-protocol";
 import type { Uploads } from "@holdall/metadata";
@@ -8,10 +7,12 @@ import {
   StorageError,
   type MultipartUploads,
   type ObjectStore,
+  type ObjectVersion,
   type SignedRequest,
 } from "@holdall/object-store";
 import { LfsError } from "./errors.ts";
 import { incomingKey } from "./incoming.ts";
+import type { Pace } from "./pace.ts";
 import { mustHaveSize, notArrived, type Doing, type Publisher } from "./publisher.ts";
 import { partsIn, sessionOf, sizeOfPart, type Session } from "./session.ts";
 import type { ObjectName } from "./transfers.ts";
@@ -39,9 +40,6 @@ export interface InParts extends ObjectName {
   readonly size: number;
 }
 
-/** After so many signatures, others get their turn. */
-const SIGNED_AT_A_TIME = 64;
-
 /**
  * Uploads in parts, which may come in any order, over many requests, to many processes, and after interruptions. What an
  * upload is, the database knows; which of its parts are there, the store. They wait where nobody looks for objects, are
@@ -54,7 +52,7 @@ export class PartUploads {
   readonly #tokens: ActionTokens;
   readonly #lifetime: number;
   readonly #wishedPartSize: (name: ObjectName) => number;
-  #signed = 0;
+  readonly #pace: Pace;
 
   /**
    * @param o.lifetime of signed requests, in seconds
@@ -67,6 +65,7 @@ export class PartUploads {
     tokens: ActionTokens;
     lifetime: number;
     partSize: (name: ObjectName) => number;
+    pace: Pace;
   }) {
     this.#store = o.store;
     this.#uploads = o.uploads;
@@ -74,6 +73,7 @@ export class PartUploads {
     this.#tokens = o.tokens;
     this.#lifetime = o.lifetime;
     this.#wishedPartSize = o.partSize;
+    this.#pace = o.pace;
   }
 
   /** Whether the store can have uploads in parts. */
@@ -102,10 +102,9 @@ export class PartUploads {
       }
       const expiresIn = this.#lifetime;
       const key = incomingKey(upload.place);
+      await this.#pace.turn();
       const request = await this.#multipart.presignPart(key, upload.name, number, { size, expiresIn });
       offers.push({ ...offer, request });
-      this.#signed += 1;
-      if (this.#signed % SIGNED_AT_A_TIME === 0) await macrotask();
     }
     return { parts: offers, commit: !joined };
   }
@@ -144,8 +143,8 @@ export class PartUploads {
   /** Joins the parts. Doing so again is no error. @throws LfsError `incomplete` when some are missing */
   async commit(object: InParts): Promise<void> {
     const session = await this.find(object);
-    if (session !== undefined) return await this.#join(session);
-    if (object.size > 0 && !(await this.#publisher.isLinked(object))) throw notUnderWay(object);
+    if (session !== undefined) await this.#join(session);
+    else if (object.size > 0 && !(await this.#publisher.isLinked(object))) throw notUnderWay(object);
   }
 
   /**
@@ -159,16 +158,19 @@ export class PartUploads {
       throw new LfsError("wrong-body", `${object.oid} is not the oid of an empty object`);
     }
     const session = await this.find(object);
-    if (session === undefined) throw notArrived(object.oid);
-    await this.publish(session, doing);
+    if (session !== undefined) return await this.publish(session, doing);
+    // Perhaps because another process has ended it just now.
+    if (!(await this.#publisher.isLinked(object))) throw notArrived(object.oid);
   }
 
   /** Joins and publishes. @param o.sha256 what the parts that the session names are known to have together */
   async publish(session: Session, doing: Doing, { sha256 }: { sha256?: string | undefined } = {}): Promise<void> {
     const { upload } = session;
     try {
-      await this.#join(session);
-      await this.#publisher.publish(upload, { size: upload.size, place: upload.place, sha256, doing });
+      const version = await this.#join(session);
+      // What others have joined may be other parts than those whose digest is known.
+      const known = sha256 === undefined || version === undefined ? undefined : { sha256, etag: version.etag };
+      await this.#publisher.publish(upload, { size: upload.size, place: upload.place, known, doing });
     } catch (error) {
       if (!(error instanceof LfsError)) throw error;
       if (error.code === "wrong-body") await this.#uploads.remove(upload.place);
@@ -181,6 +183,16 @@ export class PartUploads {
   /** Whether there is nothing to be gained from parts. */
   isOnePart(object: InParts): boolean {
     return object.size <= this.#named(object).partSize;
+  }
+
+  /** How many parts the object has; none when the store does not take it. */
+  count(object: InParts): number {
+    try {
+      return Math.ceil(object.size / this.#named(object).partSize);
+    } catch (error) {
+      if (error instanceof LfsError && error.code === "invalid") return 0;
+      throw error;
+    }
   }
 
   /** Gives the upload up, and what has come of it. Giving up what is not there is no error. */
@@ -215,8 +227,9 @@ export class PartUploads {
     return session;
   }
 
-  async #join({ upload, parts, joined }: Session): Promise<void> {
-    if (joined) return;
+  /** @returns what these parts have become; undefined when it was somebody else who has joined them, or others */
+  async #join({ upload, parts, joined }: Session): Promise<ObjectVersion | undefined> {
+    if (joined) return undefined;
     const missing = partsIn(upload) - parts.size;
     if (missing > 0) {
       throw new LfsError("incomplete", `${missing} of the ${partsIn(upload)} parts of ${upload.oid} have not come yet`);
@@ -224,7 +237,7 @@ export class PartUploads {
     const inOrder = [...parts.values()].toSorted((a, b) => a.number - b.number);
     const key = incomingKey(upload.place);
     try {
-      await this.#multipart.complete(key, upload.name, inOrder);
+      return await this.#multipart.complete(key, upload.name, inOrder);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       if (error.code === "invalid") {
@@ -235,8 +248,9 @@ export class PartUploads {
       if (error.code !== "not-found") throw error;
       // Somebody else has done so.
       const stat = await this.#store.stat(key);
-      if (stat !== undefined) return mustHaveSize(upload.oid, stat, upload.size);
-      if (!(await this.#publisher.isLinked(upload))) throw notUnderWay(upload);
+      if (stat !== undefined) mustHaveSize(upload.oid, stat, upload.size);
+      else if (!(await this.#publisher.isLinked(upload))) throw notUnderWay(upload);
+      return undefined;
     }
   }
 

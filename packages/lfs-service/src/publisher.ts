@@ -15,6 +15,12 @@ export interface Doing {
   readonly requestId: string;
 }
 
+/** A version of an object, and the SHA-256 that its bytes have. */
+interface Known {
+  readonly etag: string;
+  readonly sha256: string;
+}
+
 /** Makes objects of what has arrived in the store by other ways than as one body through the server. */
 export class Publisher {
   readonly #gate: Gate;
@@ -25,7 +31,10 @@ export class Publisher {
   /** Clients ask again when reading an object takes long: all of them wait for the one look at it. */
   readonly #underway = new Map<ObjectKey, Promise<void>>();
 
-  /** @param o.rehashLimit up to this size, in bytes, an upload is read again where nobody has hashed it on the way */
+  /**
+   * @param o.rehashLimit up to this size, in bytes, an upload is read again where nobody has hashed it on the way; what is
+   *   larger only if the object is there already
+   */
   constructor(o: { gate: Gate; store: ObjectStore; layout: Layout; objects: Objects; rehashLimit: number }) {
     this.#gate = o.gate;
     this.#store = o.store;
@@ -58,17 +67,24 @@ export class Publisher {
   /**
    * Takes an upload from where it waits to where objects are, once it is proven to be one, and links it. A server killed at
    * any point of this leaves it to be done again.
-   * @param o.sha256 what the bytes that wait there are known to have
+   * @param o.known the version of what waits there whose SHA-256 is known: of this one alone
    * @throws LfsError `not-found` when nothing waits there; `wrong-body` when it is something else, which is then removed;
    *   StorageError
    */
   async publish(
     name: ObjectName,
-    { size, place, sha256, doing }: { size: number; place: string; sha256?: string | undefined; doing: Doing },
+    { size, place, known, doing }: { size: number; place: string; known?: Known | undefined; doing: Doing },
   ): Promise<void> {
     const incoming = incomingKey(place);
     await this.#once(incoming, async () => {
-      await this.#copy(name, { size, incoming, sha256 });
+      try {
+        await this.#copy(name, { size, incoming, known });
+      } catch (error) {
+        if (!(error instanceof StorageError && error.code === "not-found")) throw error;
+        // Perhaps because another process has done all this meanwhile.
+        if (await this.isLinked(name)) return;
+        throw notArrived(name.oid, error);
+      }
       await this.link(name, size, doing);
       await this.#store.delete(incoming);
     });
@@ -85,20 +101,23 @@ export class Publisher {
 
   async #copy(
     { repository, oid }: ObjectName,
-    { size, incoming, sha256 }: { size: number; incoming: ObjectKey; sha256: string | undefined },
+    { size, incoming, known }: { size: number; incoming: ObjectKey; known: Known | undefined },
   ): Promise<void> {
     const stat = await this.#store.stat(incoming);
-    if (stat === undefined) throw notArrived(oid);
+    if (stat === undefined) throw new StorageError("not-found", `there is no object ${incoming}`);
+    const target = objectKey(this.#layout, repository, oid);
+    const present = await this.#store.stat(target);
+    const isKnown = known?.etag === stat.etag;
+    // Of what is there already, perhaps from another repository, only the bytes earn a link, however many they are.
+    const isRead = !isKnown && (size <= this.#rehashLimit || present?.size === size);
     try {
       mustHaveSize(oid, stat, size);
-      if (sha256 !== undefined) mustBe(oid, sha256);
-      else if (size <= this.#rehashLimit) await this.#rehash(oid, incoming, stat.etag);
+      if (isKnown) mustBe(oid, known.sha256);
+      else if (isRead) await this.#rehash(oid, incoming, stat.etag);
     } catch (error) {
       if (error instanceof LfsError && error.code === "wrong-body") await this.#store.delete(incoming);
       throw error;
     }
-    const target = objectKey(this.#layout, repository, oid);
-    const present = await this.#store.stat(target);
     // A copy of another length is damaged: what has just been proven takes its place.
     const ifAbsent = this.#store.capabilities.putIfAbsent && (present === undefined || present.size === size);
     try {
@@ -106,7 +125,8 @@ export class Publisher {
     } catch (error) {
       if (!(error instanceof StorageError && error.code === "conflict")) throw error;
       // Either it is there already, or somebody writes to where this upload waits.
-      if ((await this.#store.stat(target))?.size !== size) throw changed(oid, error);
+      const isProven = isKnown || isRead;
+      if (!isProven || (await this.#store.stat(target))?.size !== size) throw changed(oid, error);
     }
   }
 
@@ -120,8 +140,8 @@ export class Publisher {
 }
 
 /** For whoever says that something was sent which is not there. */
-export function notArrived(oid: Oid): LfsError {
-  return new LfsError("not-found", `the object ${oid} has not arrived in the store: push again`);
+export function notArrived(oid: Oid, cause?: unknown): LfsError {
+  return new LfsError("not-found", `the object ${oid} has not arrived in the store: push again`, { cause });
 }
 
 /** @throws LfsError `wrong-body` when what has arrived has another size */

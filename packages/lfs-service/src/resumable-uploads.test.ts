@@ -126,6 +126,50 @@ test("what came in one go was hashed on its way, and is not read again to be pro
   assert.equal(await isWhole(again), true);
 });
 
+test("a digest is known of the parts that were hashed, not of what somebody else has joined of others", async (t) => {
+  const content = newContent();
+  const complete = disk.multipart.complete.bind(disk.multipart);
+  const mock = t.mock.method(disk.multipart, "complete", (async (...args) => {
+    mock.mock.restore();
+    const { parts } = service();
+    await parts.putPart(content, 1, whole(Buffer.alloc(PART)), { length: PART, md5: undefined });
+    await parts.commit(content);
+    return await complete(...args);
+  }) satisfies typeof complete);
+  await assert.rejects(send(service(), content, 0), { code: "wrong-body" });
+  assert.equal(await isWhole(content), false);
+  await send(service(), content, 0);
+  assert.equal(await isWhole(content), true);
+});
+
+test("a digest is known of the version that was joined, not of what waits there now", async (t) => {
+  const content = newContent();
+  const complete = disk.multipart.complete.bind(disk.multipart);
+  const mock = t.mock.method(disk.multipart, "complete", (async (...args) => {
+    mock.mock.restore();
+    const version = await complete(...args);
+    await disk.put(args[0], whole(Buffer.alloc(content.size)), { size: content.size });
+    return version;
+  }) satisfies typeof complete);
+  await assert.rejects(send(service(), content, 0), { code: "wrong-body" });
+  assert.equal(await isWhole(content), false);
+});
+
+test("parts beyond a gap, which came by another way, do not count", async () => {
+  const lfs = service();
+  const content = newContent();
+  await lfs.parts.begin(content);
+  for (const number of [2, 3]) {
+    const part = content.bytes.subarray((number - 1) * PART, number * PART);
+    await lfs.parts.putPart(content, number, whole(part), { length: PART, md5: undefined });
+  }
+  assert.equal(await lfs.resumable.offset(content, doing), 0);
+  await send(lfs, content, 0, PART);
+  assert.equal(await lfs.resumable.offset(content, doing), 3 * PART);
+  await send(lfs, content, 3 * PART);
+  assert.equal(await isWhole(content), true);
+});
+
 test("an object of one part goes as one body does", async (t) => {
   const create = t.mock.method(disk.multipart, "create");
   for (const size of [1, 9, 10]) {

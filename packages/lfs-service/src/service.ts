@@ -7,6 +7,7 @@ import { DirectTransfers } from "./direct.ts";
 import type { OnLfsEvent } from "./events.ts";
 import { Gate } from "./gate.ts";
 import { LockService } from "./locks.ts";
+import { Pace } from "./pace.ts";
 import { PartUploads } from "./part-uploads.ts";
 import { Publisher } from "./publisher.ts";
 import { ResumableUploads } from "./resumable-uploads.ts";
@@ -59,7 +60,8 @@ export class LfsService {
     const policyOf = o.transferPolicy ?? (() => DEFAULT_POLICY);
     const rehashLimit = o.rehashLimit ?? Number.POSITIVE_INFINITY;
     const publisher = new Publisher({ gate, store, layout: o.layout, objects, rehashLimit });
-    this.direct = new DirectTransfers({ store, layout: o.layout, publisher, tokens, lifetime: o.actionLifetime });
+    const pace = new Pace();
+    this.direct = new DirectTransfers({ store, layout: o.layout, publisher, tokens, lifetime: o.actionLifetime, pace });
     this.parts = new PartUploads({
       store,
       uploads: metadata.uploads,
@@ -67,6 +69,7 @@ export class LfsService {
       tokens,
       lifetime: o.actionLifetime,
       partSize: ({ repository }) => policyOf(repository).partSize,
+      pace,
     });
     this.batches = new Batches({
       gate,

@@ -1,5 +1,5 @@
 import type { Uploads } from "@holdall/metadata";
-import type { ObjectStore } from "@holdall/object-store";
+import { StorageError, type ObjectStore } from "@holdall/object-store";
 import { INCOMING_PREFIX, isIncoming } from "./incoming.ts";
 import { sessionOf } from "./session.ts";
 
@@ -10,6 +10,8 @@ const DAY = 24 * 3_600_000;
  * uploads in parts that the store has given up.
  * @param o.lifetime of signed requests, in seconds
  * @returns how many objects that waited were removed
+ * @throws StorageError the first failure, after all the others were tried: whoever sends something directly may be able to keep
+ *   it from being removed
  */
 export async function sweepUploads(
   store: ObjectStore,
@@ -17,14 +19,26 @@ export async function sweepUploads(
 ): Promise<number> {
   const before = Date.now() - Math.max(2 * DAY, 2000 * lifetime);
   let removed = 0;
+  let failure: StorageError | undefined;
+  const attempt = async (action: () => Promise<unknown>): Promise<void> => {
+    try {
+      await action();
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      failure ??= error;
+    }
+  };
   for await (const { key, modifiedAt } of store.list(INCOMING_PREFIX)) {
     if (modifiedAt.getTime() > before || !isIncoming(key)) continue;
-    await store.delete(key);
-    removed += 1;
+    await attempt(async () => {
+      await store.delete(key);
+      removed += 1;
+    });
   }
   // Nothing is given up that is younger.
   for await (const upload of uploads.list({ before: new Date(Date.now() - DAY) })) {
-    await sessionOf(upload, store, uploads);
+    await attempt(() => sessionOf(upload, store, uploads));
   }
+  if (failure !== undefined) throw failure;
   return removed;
 }

@@ -108,6 +108,11 @@ export class S3TestServer implements AsyncDisposable {
     return this.#admit(new Policy(policy));
   }
 
+  /** The keys of the uploads in parts that are neither completed nor given up. */
+  unfinished(bucket: string): string[] {
+    return [...this.#buckets.get(bucket).uploads.values()].map(({ key }) => key);
+  }
+
   /** Has requests meet a fault, from now on. @returns what ends that */
   fault(target: Target, fault: Fault): () => void {
     return this.#faults.plan(target, fault);

@@ -15,8 +15,11 @@ import { azureError, noAnswerWithin, type Attempt, type Permission } from "./err
 import { formatAzureUrl, type AccessTier, type AzureLocation } from "./options.ts";
 import { DelegationKeys, Signer, type Signature } from "./signer.ts";
 
-/** What a request may wait for an answer, in milliseconds, besides what its bytes take. */
-const PATIENCE = 60_000;
+/**
+ * What a request may wait for an answer, in milliseconds, besides what its bytes take. A write without one is looked for
+ * once: twice this, and not the two minutes that callers may be willing to wait.
+ */
+const PATIENCE = 50_000;
 
 /** For requests that may be sent again without harm. */
 const SEVERAL: StorageRetryOptions = { maxTries: 4, retryDelayInMs: 500, maxRetryDelayInMs: 10_000 };

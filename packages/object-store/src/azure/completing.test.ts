@@ -45,6 +45,16 @@ await withAzurite("ends of uploads in Azure", (server) => {
       await assert.rejects(store.multipart.complete(key, upload, parts), withCode("not-found"));
     });
 
+    it("with other parts than somebody else has is not told that it is done", async (t) => {
+      const { store } = await storeOn(t, server);
+      const upload = await store.multipart.create(key);
+      const first = await putPart(store, upload, 1, bytesOf(1, 10));
+      const second = await putPart(store, upload, 1, bytesOf(2, 10));
+      await store.multipart.complete(key, upload, [second]);
+      await assert.rejects(store.multipart.complete(key, upload, [first]), withCode("not-found"));
+      assertBytes(await getBytes(store, key), bytesOf(2, 10));
+    });
+
     it("that failed half-way is done by the next try", async (t) => {
       const { store, line } = await storeOn(t, server);
       const upload = await store.multipart.create(key);

@@ -138,6 +138,21 @@ await withAzurite("faults on the way to Azure", (server) => {
       await assert.rejects(putBytes(store, key, bytesOf(1, 10)), unavailable(/there was no answer within/, true));
     });
 
+    it("is not asked for the same thing again", async (t) => {
+      const { store, line } = await storeOn(t, server, { patience: 100 });
+      t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+      line.rule = {
+        answer: () => {
+          t.mock.timers.tick(60_000);
+          return never();
+        },
+      };
+      const puts = (o: { ifAbsent: boolean }): Promise<string[]> =>
+        line.during(() => assert.rejects(putBytes(store, key, bytesOf(1, 10), o), withCode("unavailable")));
+      assert.deepEqual(await puts({ ifAbsent: false }), ["PUT"]);
+      assert.deepEqual(await puts({ ifAbsent: true }), ["PUT", "HEAD"]);
+    });
+
     it("is found out to have stored what it did not confirm", async (t) => {
       const { store, line } = await storeOn(t, server, { patience: 1000 });
       line.rule = {

@@ -107,12 +107,16 @@ export class AzureUploads implements MultipartUploads {
   ): Promise<ObjectVersion> {
     const call: Call = { doing: `completing the upload of ${key}`, needs: "write", signal };
     const [from, target] = [this.#blobOf(key, upload), this.#names.of(key)];
+    // Whoever completes this upload with these parts, and however often: it is one put.
+    const id = createHash("sha256")
+      .update([upload, ...parts.map(({ etag }) => etag)].join())
+      .digest("hex")
+      .slice(0, 32);
     try {
       const source = await assemble(this.#client, from, parts, call);
       if (source === undefined) throw noUpload(key, upload);
       const { size, contentType } = source;
-      // Whoever completes this upload, and however often: it is one put.
-      const copy = { ...call, from, source, blob: target, id: upload, ifAbsent, contentType };
+      const copy = { ...call, from, source, blob: target, id, ifAbsent, contentType };
       const etag = await this.#copier.copy(copy);
       await this.#forget(from);
       return { key, size, etag };
@@ -120,7 +124,7 @@ export class AzureUploads implements MultipartUploads {
       if (!(error instanceof StorageError) || !["conflict", "not-found"].includes(error.code)) throw error;
       // Another call may have completed the upload while this one was at it.
       const there = await lookAt(this.#client, target, { ...call, needs: "read" });
-      if (there?.putId === upload) return { key, size: there.size, etag: there.etag };
+      if (there?.putId === id) return { key, size: there.size, etag: there.etag };
       if (ifAbsent === true && there !== undefined) throw error;
       throw noUpload(key, upload, error);
     }

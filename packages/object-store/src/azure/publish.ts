@@ -5,6 +5,8 @@ import { isAzureError } from "./errors.ts";
 import { lookAt, PUT_ID, quoted, type BlobStat } from "./look.ts";
 
 const ATTEMPTS = 4;
+/** No attempt begins later than this after the first, in milliseconds: a service that is slow to fail is not asked four times. */
+const PATIENCE = 30_000;
 
 /** An object that is about to appear under its name. */
 export interface Publication extends Call {
@@ -35,6 +37,7 @@ type Send = (blob: BlockBlobClient, o: PublishOptions) => Promise<{ readonly eta
 export async function publish(client: AzureClient, publication: Publication, send: Send): Promise<string> {
   const { blob, ifAbsent, ifMatch } = publication;
   if (ifAbsent !== true && ifMatch === undefined) return await attempt(client, publication, client.blob(blob), send);
+  const begun = Date.now();
   let doubt = false;
   for (let attempts = 1; ; attempts += 1) {
     const failure = await attempt(client, publication, client.blobOnce(blob), send).catch(storageError);
@@ -50,7 +53,8 @@ export async function publish(client: AzureClient, publication: Publication, sen
       if (isDecided(publication, there)) throw overtaken(publication, failure);
     }
     const again = !blocksGone && (failure.retryable || failure.code === "conflict");
-    if (!again || attempts === ATTEMPTS) throw doubt ? unsettled(publication, failure) : failure;
+    const last = attempts === ATTEMPTS || Date.now() - begun > PATIENCE;
+    if (!again || last) throw doubt ? unsettled(publication, failure) : failure;
     await backOff(attempts, publication.signal);
   }
 }

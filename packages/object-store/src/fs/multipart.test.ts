@@ -47,6 +47,30 @@ test("another process, or the same one later, goes on with an upload", async (t)
   assert.deepEqual(await readdir(join(root, ".holdall", "uploads")), []);
 });
 
+test("of several processes that complete one upload, one does, and the object is written once", async (t) => {
+  const { root, store } = await storeIn(t);
+  const others = [new FsStore(root), new FsStore(root), new FsStore(root)];
+  t.after(() => Promise.all(others.map((other) => other.close())));
+  for (let round = 0; round < 10; round += 1) {
+    const upload = await store.multipart.create(key);
+    const part = await store.multipart.putPart(key, upload, 1, bodyOf(bytesOf(round, 100_000)), { size: 100_000 });
+    const completing = [store, ...others].map((one) => one.multipart.complete(key, upload, [part]));
+    const [lost, done] = partition(await Promise.allSettled(completing));
+    assert.equal(done.length, 1);
+    assert.ok(lost.every(withCode("not-found")));
+    assert.equal((await store.stat(key))?.etag, done[0]?.etag);
+  }
+});
+
+function partition<T>(results: readonly PromiseSettledResult<T>[]): [errors: unknown[], values: T[]] {
+  const [errors, values]: [unknown[], T[]] = [[], []];
+  for (const result of results) {
+    if (result.status === "rejected") errors.push(result.reason);
+    else values.push(result.value);
+  }
+  return [errors, values];
+}
+
 test("the name of an upload is good for its key only, and never a path", async (t) => {
   const { store } = await storeIn(t);
   const upload = await store.multipart.create(key);

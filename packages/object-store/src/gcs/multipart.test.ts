@@ -128,6 +128,25 @@ uploading(
   },
 );
 
+uploading("whoever completes with other parts than somebody else has is not told that it is done", async (setting) => {
+  const { store, line } = setting;
+  const upload = await store.multipart.create(key);
+  const part = await putPart(store, upload, 1, 10);
+  line.plan = ({ path }) => {
+    if (!path.includes("/compose")) return undefined;
+    line.plan = () => undefined;
+    return {
+      // oxlint-disable-next-line require-yield
+      async *upload() {
+        await store.multipart.complete(key, upload, [await putPart(store, upload, 1, 20)]);
+        throw new Error("cut");
+      },
+    };
+  };
+  await assert.rejects(store.multipart.complete(key, upload, [part]), withCode("not-found"));
+  assertBytes(await getBytes(store, key), bytesOf(1, 20));
+});
+
 uploading("an upload is known by its name and its key", async ({ store, names }) => {
   const upload = await store.multipart.create(key);
   const part = await putPart(store, upload, 1, 10);

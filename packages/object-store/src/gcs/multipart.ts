@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { StorageError } from "../errors.ts";
 import { Intake } from "../intake.ts";
 import type { ObjectKey } from "../key.ts";
@@ -130,14 +130,16 @@ export class GcsMultipartUploads implements MultipartUploads {
   ): Promise<ObjectVersion> {
     const name = this.#names.of(key);
     const sources = await this.#joined(upload, parts, signal);
+    // Not one for each call: whoever completes this upload with these parts makes the same object.
+    const generations = createHash("sha256").update(parts.map(({ generation }) => generation).join());
+    const mark = `${upload}-${generations.digest("hex")}`;
     const description = {
       contentType,
       storageClass: this.#client.storageClass,
-      // Not one for each call: whoever completes this upload makes the same object.
-      metadata: { [MARK]: upload },
+      metadata: { [MARK]: mark },
       ifGenerationMatch: ifAbsent === true ? "0" : undefined,
     };
-    const { size, generation } = await publish(this.#bucket, { name, mark: upload, signal }, () =>
+    const { size, generation } = await publish(this.#bucket, { name, mark, signal }, () =>
       this.#bucket.compose(sources, name, description, signal),
     );
     return { key, size, etag: generation };

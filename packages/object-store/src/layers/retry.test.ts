@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { being, bodyOf, bytesOf, getBytes, key, listKeys, putBytes, withCode } from "../contract/contract-test.ts";
 import { StorageError } from "../errors.ts";
+import { FsStore } from "../fs/store.ts";
 import { parseKey } from "../key.ts";
 import { MemoryStore } from "../memory/store.ts";
 import { type Fault, FaultyLayer, type StoreCall } from "./faulty.ts";
@@ -51,6 +55,17 @@ test("after the last attempt the store's own error comes back", async () => {
   );
   await assert.rejects(store.stat(key), being(unavailable));
   assert.equal(calls.length, 3);
+});
+
+test("a call that was slow to fail is not made again", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"] });
+  const { retried, calls } = failing(
+    "stat",
+    [1, 2, 3, 4, 5].map(() => before(unavailable)),
+  );
+  const store = retried({ attempts: 5, wait: async () => t.mock.timers.tick(10_001) });
+  await assert.rejects(store.stat(key), being(unavailable));
+  assert.equal(calls.length, 4, "after half a minute it is enough");
 });
 
 test("waits have an upper limit, and chance in them", async () => {
@@ -124,6 +139,31 @@ test("a listing goes on where it broke off", async () => {
   const store = new RetryLayer(broken, { wait: async () => undefined });
   assert.deepEqual(await listKeys(store), keys);
   assert.deepEqual(breaks, []);
+});
+
+test("a listing of parts goes on where it broke off, and no upload is completed again that may be complete", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "holdall-retry-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const inner = new FsStore(folder);
+  t.after(() => inner.close());
+  const { multipart = assert.fail() } = new RetryLayer(inner, { wait: async () => undefined });
+  const upload = await multipart.create(key);
+  const put = (number: number) => multipart.putPart(key, upload, number, bodyOf(bytesOf(number, 10)), { size: 10 });
+  const sent = [await put(1), await put(2), await put(3)];
+  const parts = inner.multipart.parts.bind(inner.multipart);
+  const breaks = [2];
+  t.mock.method(inner.multipart, "parts", async function* (...args: Parameters<typeof parts>) {
+    let left = breaks.shift() ?? Number.POSITIVE_INFINITY;
+    for await (const part of parts(...args)) {
+      if (left-- === 0) throw unavailable;
+      yield part;
+    }
+  });
+  assert.deepEqual(await Array.fromAsync(multipart.parts(key, upload)), sent);
+  assert.deepEqual(breaks, []);
+  const complete = t.mock.method(inner.multipart, "complete", () => Promise.reject(uncertain));
+  await assert.rejects(multipart.complete(key, upload, sent), being(uncertain));
+  assert.equal(complete.mock.callCount(), 1);
 });
 
 test("a signal ends the waiting with its reason", async () => {

@@ -32,6 +32,9 @@ export interface RetryOptions {
   readonly wait?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
 }
 
+/** No attempt begins later than this after the first, in milliseconds: a store that is slow to fail is not asked three times. */
+const PATIENCE = 30_000;
+
 /**
  * Makes calls again that failed for a reason that may pass: where the error says `retryable`, and not `uncertain`, for
  * then the call may have done its work, and done twice is not done once. A body is never replayed: once its first chunk
@@ -69,16 +72,18 @@ export class RetryLayer extends Layer {
 
   override async *list(prefix: string, o: ListOptions = {}): AsyncIterable<ObjectStat> {
     let after = o.after;
+    let begun = Date.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
         for await (const stat of this.inner.list(prefix, after === undefined ? o : { ...o, after })) {
           yield stat;
           after = stat.key;
           attempt = 1;
+          begun = Date.now();
         }
         return;
       } catch (error) {
-        await this.#retry.pause(error, attempt, o);
+        await this.#retry.pause(error, { attempt, begun }, o);
       }
     }
   }
@@ -131,6 +136,7 @@ class RetriedUploads implements MultipartUploads {
 
   async *parts(key: ObjectKey, upload: string, o: CallOptions = {}): AsyncIterable<UploadedPart> {
     let last = 0;
+    let begun = Date.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
         for await (const part of this.#inner.parts(key, upload, o)) {
@@ -138,10 +144,11 @@ class RetriedUploads implements MultipartUploads {
           yield part;
           last = part.number;
           attempt = 1;
+          begun = Date.now();
         }
         return;
       } catch (error) {
-        await this.#retry.pause(error, attempt, o);
+        await this.#retry.pause(error, { attempt, begun }, o);
       }
     }
   }
@@ -177,11 +184,12 @@ class Retry {
 
   /** @param also.again false when doing it twice is not as good as once, so that an uncertain failure ends it */
   async call<T>(action: () => Promise<T>, o: CallOptions = {}, { again = true } = {}): Promise<T> {
+    const begun = Date.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await action();
       } catch (error) {
-        await this.pause(error, attempt, o, again);
+        await this.pause(error, { attempt, begun }, o, again);
       }
     }
   }
@@ -213,10 +221,19 @@ class Retry {
     }
   }
 
-  /** Waits before the next attempt. @throws the error when there is to be none */
-  async pause(error: unknown, attempt: number, { signal }: CallOptions, again = true): Promise<void> {
+  /**
+   * Waits before the next attempt.
+   * @param begun when the first attempt did, in milliseconds since 1970
+   * @throws the error when there is to be none
+   */
+  async pause(
+    error: unknown,
+    { attempt, begun }: { readonly attempt: number; readonly begun: number },
+    { signal }: CallOptions,
+    again = true,
+  ): Promise<void> {
     const may = error instanceof StorageError && error.retryable && (again || !error.uncertain);
-    if (!may || attempt >= this.#attempts) throw error;
+    if (!may || attempt >= this.#attempts || Date.now() - begun > PATIENCE) throw error;
     const longest = Math.min(this.#longestDelay, this.#firstDelay * 2 ** (attempt - 1));
     await this.#wait(longest * this.#random(), signal);
   }

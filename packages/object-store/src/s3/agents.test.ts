@@ -43,7 +43,7 @@ function agentOf(t: TestContext): ReturnType<typeof agents>["httpAgent"] {
 
 test("a store that never answers is given up", async (t) => {
   const { url } = await serve(t, () => undefined);
-  await assert.rejects(get(t, url), { code: "ETIMEDOUT", message: "nothing came or went for 0.1 seconds" });
+  await assert.rejects(get(t, url), { code: "STOOD_STILL", message: "nothing came or went for 0.1 seconds" });
 });
 
 test("a store that stops in the middle of a body is given up", async (t) => {

@@ -64,8 +64,9 @@ function watched(connection: Connection, idle: number): Connection {
   if (connection instanceof Socket) {
     connection.on("timeout", () => {
       if (connection.isPaused()) return;
+      // Not ETIMEDOUT, at which the SDK would begin again: nobody waits that long for the same thing twice.
       const error = new Error(`nothing came or went for ${idle / 1000} seconds`);
-      connection.destroy(Object.assign(error, { code: "ETIMEDOUT" }));
+      connection.destroy(Object.assign(error, { code: "STOOD_STILL" }));
     });
     connection.on("resume", () => connection.setTimeout(idle));
   }

@@ -2,7 +2,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { StorageError } from "../errors.ts";
 
 /** How often a conditional write is sent that gets no answer. */
-export const ATTEMPTS = 5;
+const ATTEMPTS = 5;
+/** No attempt begins later than this after the first, in milliseconds: a store that is slow to fail is not asked five times. */
+const PATIENCE = 30_000;
+
+/** @param begun when the first attempt did, in milliseconds since 1970 */
+export function isLast(attempt: number, begun: number): boolean {
+  return attempt === ATTEMPTS || Date.now() - begun > PATIENCE;
+}
 
 /** Waits before the next attempt, each time about twice as long, and never exactly as long as others do. */
 export async function pause(attempt: number, signal: AbortSignal | undefined): Promise<void> {

@@ -26,7 +26,8 @@ export interface ConnectOptions {
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 function nothing(): void {}
 
-const IDLE = 60_000;
+/** A write without an answer is looked for once: twice this, and not the two minutes that callers may be willing to wait. */
+const IDLE = 50_000;
 const CONNECT = 10_000;
 
 /**

@@ -6,7 +6,7 @@ import { Copier } from "./copier.ts";
 import { type Line, type LineOptions, lineTo, withS3 } from "./fixtures/line.ts";
 import { Uploads } from "./uploads.ts";
 import { Writer } from "./writer.ts";
-import type { S3Server } from "../../../../test/support/s3-server.ts";
+import type { S3Service } from "../../../../test/support/cloud-stores.ts";
 import type { TestContext } from "node:test";
 
 const copy = parseKey("copies/of one");
@@ -14,7 +14,7 @@ const copy = parseKey("copies/of one");
 /** One that copies no more than 5 MiB with one request. */
 async function smallCopier(
   t: TestContext,
-  server: S3Server,
+  server: S3Service,
   o: LineOptions = {},
 ): Promise<Line & { readonly copier: Copier }> {
   const line = await lineTo(t, server, o);

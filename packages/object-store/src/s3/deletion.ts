@@ -1,7 +1,7 @@
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { StorageError } from "../errors.ts";
 import type { ObjectKey } from "../key.ts";
-import { ATTEMPTS, isRefusal, lastError, pause } from "./attempts.ts";
+import { isLast, isRefusal, lastError, pause } from "./attempts.ts";
 import { type Bucket, quoted } from "./bucket.ts";
 
 /**
@@ -16,6 +16,7 @@ export async function deleteVersion(
 ): Promise<void> {
   const command = new DeleteObjectCommand({ ...bucket.target(key), IfMatch: quoted(etag) });
   const doing = { what: `deleting ${key}`, needs: "s3:DeleteObject and s3:GetObject", writes: true };
+  const begun = Date.now();
   let uncertain = false;
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -25,7 +26,7 @@ export async function deleteVersion(
       if (!(error instanceof StorageError)) throw error;
       if (isRefusal(error)) throw refusal(key, error, uncertain);
       uncertain ||= error.uncertain;
-      if (!error.retryable || attempt === ATTEMPTS) throw lastError(error, uncertain);
+      if (!error.retryable || isLast(attempt, begun)) throw lastError(error, uncertain);
     }
     await pause(attempt, signal);
   }

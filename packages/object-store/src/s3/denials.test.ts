@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { serveHttp } from "../../../../test/support/http-server.ts";
-import type { S3Server } from "../../../../test/support/s3-server.ts";
+import type { S3Service } from "../../../../test/support/cloud-stores.ts";
 import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { bytesOf, collect, getBytes, key, MiB, putBytes } from "../contract/contract-test.ts";
 import { StorageError, type StorageErrorCode } from "../errors.ts";
@@ -49,7 +49,7 @@ async function assertEach(
   await store.close();
 }
 
-async function open(t: TestContext, server: S3Server, more: Partial<S3Location>): Promise<ObjectStore> {
+async function open(t: TestContext, server: S3Service, more: Partial<S3Location>): Promise<ObjectStore> {
   const bucket = more.bucket ?? (await server.createBucket());
   const store = await openS3({ kind: "s3", bucket, endpoint: server.endpoint, ...more });
   t.after(() => store.close());
@@ -93,7 +93,9 @@ withS3("wrong credentials are denied, and never an object that is absent", async
     `${inBucket}SignatureDoesNotMatch: .*; the secret key is not that of the access key: check AWS_`,
   );
   await assertEach(await open(t, server, { profile: "secret" }), "denied", wrong, secrets);
-  const nobody = new RegExp(`${inBucket}XAdminUserNotFound: .*; the store does not know the access key`);
+  const nobody = new RegExp(
+    `${inBucket}(XAdminUserNotFound|InvalidAccessKeyId): .*; the store does not know the access key`,
+  );
   await assertEach(await open(t, server, { profile: "key" }), "denied", nobody, secrets);
   const expired = new RegExp(`${inBucket}InvalidToken: .*; the credentials have expired`);
   await assertEach(await open(t, server, { profile: "token" }), "denied", expired, secrets);

@@ -245,3 +245,26 @@ withS3("a store that falls silent is given up, and a write is uncertain then", a
     return true;
   });
 });
+
+withS3("a store that falls silent for a minute is not asked for the same thing again", async (t, server) => {
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+  const line = await lineTo(t, server, {
+    idle: 100,
+    plan: () => {
+      t.mock.timers.tick(60_000);
+      return { lose: "silence" };
+    },
+  });
+  const operationsOf = async (call: Promise<unknown>): Promise<string[]> => {
+    const before = line.passed.length;
+    await assert.rejects(call, withCode("unavailable"));
+    return line.operations().slice(before);
+  };
+  const { store } = line;
+  assert.deepEqual(await operationsOf(getBytes(store, key)), ["GetObject"]);
+  assert.deepEqual(await operationsOf(putBytes(store, key, bytesOf(1, 1))), ["PutObject"]);
+  assert.deepEqual(await operationsOf(store.delete(key, { ifMatch: "1" })), ["DeleteObject"]);
+  // What became of a write that has a condition is still looked for.
+  const creation = putBytes(store, key, bytesOf(1, 1), { ifAbsent: true });
+  assert.deepEqual(await operationsOf(creation), ["PutObject", "HeadObject"]);
+});

@@ -17,6 +17,7 @@ import {
 } from "../contract/contract-test.ts";
 import { StorageError } from "../errors.ts";
 import { parseKey } from "../key.ts";
+import type { UploadedPart } from "../port.ts";
 import { connectS3 } from "./client.ts";
 import { lineTo, withS3 } from "./fixtures/line.ts";
 import { S3Store } from "./store.ts";
@@ -104,6 +105,22 @@ withS3("parts are listed page by page", async (t, server) => {
     pages.map(({ query }) => query.get("part-number-marker")),
     [null, "3"],
   );
+});
+
+withS3("whoever completes with other parts than somebody else has is not told that it is done", async (t, server) => {
+  const { store } = await lineTo(t, server, {
+    plan: ({ operation, count }) =>
+      operation === "CompleteMultipartUpload" && count > 1 ? { answer: 404, code: "NoSuchUpload" } : undefined,
+  });
+  const { multipart } = store;
+  const upload = await multipart.create(key);
+  const put = (seed: number): Promise<UploadedPart> =>
+    multipart.putPart(key, upload, 1, bodyOf(bytesOf(seed, 100)), { size: 100 });
+  const [first, second] = [await put(1), await put(2)];
+  const version = await multipart.complete(key, upload, [second]);
+  await assert.rejects(multipart.complete(key, upload, [first]), withCode("not-found"));
+  assertBytes(await getBytes(store, key), bytesOf(2, 100));
+  assert.deepEqual(await multipart.complete(key, upload, [second]), version);
 });
 
 withS3("what is no upload, or no part of one, is told", async (t, server) => {

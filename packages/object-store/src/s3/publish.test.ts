@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import type { S3Server } from "../../../../test/support/s3-server.ts";
+import type { S3Service } from "../../../../test/support/cloud-stores.ts";
 import {
   assertAbsent,
   assertBytes,
@@ -29,7 +29,7 @@ function publishing(...faults: readonly (Fault | undefined)[]): Plan {
 }
 
 /** The same bucket, without anything in between. */
-async function direct(t: TestContext, server: S3Server, { connection }: Line): Promise<S3Store> {
+async function direct(t: TestContext, server: S3Service, { connection }: Line): Promise<S3Store> {
   const store = new S3Store(await connectS3({ ...connection.location, endpoint: server.endpoint }));
   t.after(() => store.close());
   return store;

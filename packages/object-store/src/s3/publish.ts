@@ -1,7 +1,7 @@
 import { StorageError } from "../errors.ts";
 import type { ObjectKey } from "../key.ts";
 import type { ObjectVersion } from "../port.ts";
-import { ATTEMPTS, isRefusal, lastError, pause } from "./attempts.ts";
+import { isLast, isRefusal, lastError, pause } from "./attempts.ts";
 import type { Bucket, Head } from "./bucket.ts";
 
 export interface Publication {
@@ -10,8 +10,11 @@ export interface Publication {
   readonly putId: string;
   readonly ifAbsent?: boolean | undefined;
   readonly ifMatch?: string | undefined;
-  /** Another call may have done it before, or be doing it, and then it is done. */
-  readonly repeated?: boolean;
+  /**
+   * Another call may have done it before, or be doing it, and then it is done: if it is the object with this etag, for that
+   * call may have meant other parts.
+   */
+  readonly repeatable?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -27,7 +30,9 @@ export async function publish(
   publication: Publication,
   send: () => Promise<ObjectVersion>,
 ): Promise<ObjectVersion> {
-  const { key, putId, ifMatch, repeated = false, signal } = publication;
+  const { key, putId, ifMatch, repeatable, signal } = publication;
+  const repeated = repeatable !== undefined;
+  const begun = Date.now();
   let uncertain = false;
   for (let attempt = 1; ; attempt += 1) {
     let error: StorageError;
@@ -46,13 +51,14 @@ export async function publish(
     if (uncertain || repeated || error.code !== "throttled") {
       const there = await look(bucket, key, signal);
       if (there !== "unknown") {
-        if (there?.putId === putId) return { key, size: there.size, etag: there.etag };
+        if (there?.putId === putId && (!repeated || there.etag === repeatable))
+          return { key, size: there.size, etag: there.etag };
         if (isAgainst(publication, there)) throw conflict(publication, error, uncertain);
         // The upload is gone, and will not come back.
         if (error.code === "not-found" && ifMatch === undefined) throw lastError(error, uncertain);
       }
     }
-    if (attempt === ATTEMPTS) throw lastError(error, uncertain);
+    if (isLast(attempt, begun)) throw lastError(error, uncertain);
     await pause(attempt, signal);
   }
 }

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { test } from "node:test";
+import { atEnd } from "../../../../test/support/at-end.ts";
+import { serveHttp } from "../../../../test/support/http-server.ts";
 import {
   assertBytes,
   bodyOf,
@@ -11,7 +14,10 @@ import {
   withCode,
 } from "../contract/contract-test.ts";
 import { parseKey } from "../key.ts";
+import { readWhole } from "../parts.ts";
+import { connectS3 } from "./client.ts";
 import { lineTo, withS3 } from "./fixtures/line.ts";
+import { S3Store } from "./store.ts";
 
 const other = parseKey("objects/two");
 
@@ -151,4 +157,35 @@ withS3("an etag that no store gives matches nothing", async (t, server) => {
   assertBytes(await getBytes(store, key), bytesOf(1, 10));
   const sent = new Set(passed.map(({ headers }) => headers["if-match"]));
   assert.deepEqual(sent, new Set([undefined, '"-"']));
+});
+
+test("a store that answers with other bytes than were asked for is not believed", async (t) => {
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b", AWS_REGION: "us-east-1" });
+  let answered: { readonly status: number; readonly range?: string; readonly body: string };
+  const port = await serveHttp(t, async (_request, response) => {
+    const { status, range, body } = answered;
+    const described = range === undefined ? {} : { "Content-Range": range };
+    response.writeHead(status, {
+      ETag: '"e"',
+      "Last-Modified": new Date(0).toUTCString(),
+      "Content-Length": body.length,
+      ...described,
+    });
+    response.end(body);
+  });
+  const location = { kind: "s3", bucket: "some-bucket", endpoint: `http://127.0.0.1:${port}` } as const;
+  const store = new S3Store(await connectS3(location));
+  atEnd(t, () => store.close());
+  const range = { start: 2, end: 4 };
+  for (const wrong of [
+    { status: 200, body: "0123456789" },
+    { status: 206, range: "bytes 0-2/10", body: "012" },
+    { status: 206, range: "bytes 2-5/10", body: "2345" },
+    { status: 206, range: "bytes 2-4/10", body: "2345" },
+  ]) {
+    answered = wrong;
+    await assert.rejects(store.get(key, { range }), withCode("unavailable"), JSON.stringify(wrong));
+  }
+  answered = { status: 206, range: "bytes 2-4/10", body: "234" };
+  assert.equal((await readWhole((await store.get(key, { range })).body)).length, 3);
 });

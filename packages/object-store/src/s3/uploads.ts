@@ -6,7 +6,7 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { StorageError } from "../errors.ts";
 import type { ObjectKey } from "../key.ts";
@@ -175,7 +175,7 @@ export class Uploads {
     return { number, size, etag: etagOf(CopyPartResult?.ETag, upload.key) };
   }
 
-  /** @throws StorageError `not-found` when the upload is not there, and has not become the object that is */
+  /** @throws StorageError `not-found` when the upload is not there, and is not known to have become the object of these parts */
   async finish(
     { key, id, putId }: Upload,
     parts: readonly UploadedPart[],
@@ -190,7 +190,8 @@ export class Uploads {
     });
     const size = parts.reduce((sum, part) => sum + part.size, 0);
     const doing = storing(`completing the upload of ${key}`);
-    return await publish(this.#bucket, { key, putId, ifAbsent, ifMatch, repeated, signal }, async () => {
+    const repeatable = repeated ? etagOfAll(parts) : undefined;
+    return await publish(this.#bucket, { key, putId, ifAbsent, ifMatch, repeatable, signal }, async () => {
       const { ETag } = await this.#bucket.askOnce(doing, signal, (client, o) => client.send(command, o));
       return { key, size, etag: etagOf(ETag, key) };
     });
@@ -210,6 +211,16 @@ export class Uploads {
   #part({ key, id }: Upload, number: number): { Bucket: string; Key: string; UploadId: string; PartNumber: number } {
     return { ...this.#bucket.target(key), UploadId: id, PartNumber: number };
   }
+}
+
+/**
+ * Of an object that was put together from these parts. Some stores, and S3 itself with SSE-KMS, make another one, and then it
+ * cannot be told from which parts an object is. https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+ */
+function etagOfAll(parts: readonly UploadedPart[]): string {
+  const hash = createHash("md5");
+  for (const { etag } of parts) hash.update(etag, "hex");
+  return `${hash.digest("hex")}-${parts.length}`;
 }
 
 function storing(what: string): Doing {
