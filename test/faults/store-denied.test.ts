@@ -30,7 +30,7 @@ story("S3: permissions that a start can do without are named when they are misse
   const missing = ["s3:DeleteObject", "s3:ListBucketMultipartUploads"];
   const scene = await S3Scene.start(t, { env: (s3, bucket) => s3.addUser(policyWithout(missing, bucket)) });
   const { server, user, store } = scene;
-  const [line] = await server.untilLogged("could not remove what unfinished uploads have left behind");
+  const [line] = await server.untilLogged("could not remove all that unfinished uploads have left behind");
   assert.match(line?.text ?? "", /AccessDenied: .*; allow these credentials s3:ListBucketMultipartUploads in the buck/);
 
   const client = new MultipartClient(server.lfsUrl(REPOSITORY));

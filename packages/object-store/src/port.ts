@@ -250,7 +250,7 @@ export interface MultipartUploads {
 
   /**
    * Publishes the object: the parts in the order given, which is that of their numbers, each as `putPart` or `parts`
-   * named it. Completing again what was completed may throw `not-found`.
+   * named it. Completing again what was completed may throw `not-found`; if it succeeds, the object is the one of these parts.
    * @throws StorageError `invalid` when a part is missing, has changed, or is too small; `conflict` as in `put`
    */
   complete(

@@ -137,8 +137,8 @@ export const configSchema = Type.Object(
     }),
     rehashLimit: size({
       description:
-        "Up to this size, an object that was sent in parts, or directly to a store that does not check SHA-256, is read again and hashed before anybody sees it. Of larger ones only the size is compared.",
-      default: "5GiB",
+        "Up to this size, an object that was sent in parts, or directly to a store that does not check SHA-256, is read again and hashed before anybody sees it. The default is all of them. Of larger ones only the size is compared, and whoever may write somewhere can have other bytes taken for one.",
+      default: "5TiB",
       minimum: 0,
     }),
     layout: word(["shared", "per-repository", "flat", "sharded"], {

@@ -57,7 +57,7 @@ test("what unfinished uploads left behind is removed at the start and every hour
     [
       "removed what unfinished uploads had left behind",
       "removed what unfinished uploads had left behind",
-      "could not remove what unfinished uploads have left behind",
+      "could not remove all that unfinished uploads have left behind",
       "removed what unfinished uploads had left behind",
     ],
   );

@@ -131,11 +131,12 @@ export async function keepHouse(
 
 /** A sweep that fails is tried again in an hour; serving does not depend on it. */
 async function sweep({ metadata, store }: Housed, logger: Logger, lifetime: number): Promise<void> {
-  try {
-    const { uploads } = metadata;
-    const removed = (await store.sweep()) + (await sweepUploads(store, { uploads, lifetime }));
-    if (removed > 0) logger.info({ removed }, "removed what unfinished uploads had left behind");
-  } catch (error) {
-    logger.error({ err: error }, "could not remove what unfinished uploads have left behind");
+  const { uploads } = metadata;
+  const sweeps = [store.sweep(), sweepUploads(store, { uploads, lifetime })];
+  let removed = 0;
+  for (const outcome of await Promise.allSettled(sweeps)) {
+    if (outcome.status === "fulfilled") removed += outcome.value;
+    else logger.error({ err: outcome.reason }, "could not remove all that unfinished uploads have left behind");
   }
+  if (removed > 0) logger.info({ removed }, "removed what unfinished uploads had left behind");
 }

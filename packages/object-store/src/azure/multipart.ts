@@ -140,11 +140,16 @@ export class AzureUploads implements MultipartUploads {
     }
   }
 
-  /** Discards uploads that were begun more than a day ago. @returns how many */
+  /**
+   * Discards uploads that were begun more than a day ago.
+   * @returns how many
+   * @throws StorageError the first failure, after all others were tried: a lease may keep one
+   */
   async sweep(): Promise<number> {
     const call: Call = { doing: "discarding unfinished uploads", needs: "delete" };
     const before = Date.now() - DAY;
     let discarded = 0;
+    let failure: unknown;
     for await (const { name, modifiedAt } of listAllBlobs(
       this.#client,
       { ...call, needs: "list" },
@@ -152,9 +157,15 @@ export class AzureUploads implements MultipartUploads {
     )) {
       // One of only blocks is no upload: they were sent directly after it had been given up.
       if (modifiedAt !== undefined && modifiedAt.getTime() >= before) continue;
-      await this.#discard(name, {}, call);
-      discarded += 1;
+      try {
+        await this.#discard(name, {}, call);
+        discarded += 1;
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        failure ??= error;
+      }
     }
+    if (failure !== undefined) throw failure;
     return discarded;
   }
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listKeys } from "../contract/contract-test.ts";
+import { serveHttp } from "../../../../test/support/http-server.ts";
+import { bodyOf, listKeys } from "../contract/contract-test.ts";
 import { StorageError } from "../errors.ts";
 import { Layer } from "../layers/layer.ts";
 import { MemoryStore } from "../memory/store.ts";
-import type { ObjectStore } from "../port.ts";
+import { parseKey, type ObjectKey } from "../key.ts";
+import type { Capabilities, ObjectStore, PresignOptions, SignedRequest } from "../port.ts";
 import { probeStore } from "./probe.ts";
 
 const WRITERS = { writers: 16 };
@@ -79,4 +81,41 @@ test("a store that refuses is fit for nothing, and says why in its own words", a
   const report = await probeStore(new Denies(new MemoryStore()), WRITERS);
   assert.equal(outcomes(report)["write"], "AccessDenied: grant s3:PutObject");
   assert.deepEqual(fitFor(report), []);
+});
+
+/** Signs requests to a server that takes whatever is sent. */
+class Signs extends Layer {
+  readonly #port: number;
+  readonly #digest: boolean;
+
+  constructor(inner: ObjectStore, o: { port: number; digest: boolean }) {
+    super(inner);
+    this.#port = o.port;
+    this.#digest = o.digest;
+  }
+
+  override get capabilities(): Capabilities {
+    return { ...this.inner.capabilities, presignPut: true, presignSha256: this.#digest };
+  }
+
+  override async presign(key: ObjectKey, { method }: PresignOptions): Promise<SignedRequest> {
+    const url = `http://127.0.0.1:${this.#port}/${key}`;
+    return { method, url, headers: {}, expiresAt: new Date() };
+  }
+}
+
+test("a store that claims to check digests, and does not, is unfit for direct uploads; what claims nothing is read again", async (t) => {
+  const store = new MemoryStore();
+  const port = await serveHttp(t, async (request, response) => {
+    const bytes = Buffer.concat(await request.toArray());
+    await store.put(parseKey((request.url ?? "").slice(1)), bodyOf(bytes), { size: bytes.length });
+    response.end();
+  });
+  const direct = "LFS server, direct uploads";
+  const claiming = await probeStore(new Signs(store, { port, digest: true }), WRITERS);
+  assert.equal(outcomes(claiming)["presigned PUT"], "works");
+  assert.equal(outcomes(claiming)["presigned PUT, digest"], "it took bytes of another digest");
+  assert.deepEqual(claiming.jobs.find(({ job }) => job === direct)?.lacks, ["presigned PUT, digest"]);
+  const honest = await probeStore(new Signs(store, { port, digest: false }), WRITERS);
+  assert.ok(fitFor(honest).includes(direct));
 });

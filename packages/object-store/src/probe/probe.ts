@@ -23,6 +23,9 @@ export interface JobVerdict {
   readonly lacks: readonly CheckName[];
 }
 
+/** Without the capability, the way that does without is as good; one that is claimed is used, and has to work. */
+const DIGEST = "presigned PUT, digest";
+
 const BASICS = ["write", "read", "ranges", "absence", "list", "large objects", "delete"] as const;
 
 /** What each job cannot do without: one of the lists, all of it. */
@@ -32,7 +35,7 @@ const JOBS: readonly { readonly job: string; readonly ways: readonly (readonly C
   {
     job: "LFS server, direct uploads",
     ways: [
-      [...BASICS, "presigned PUT, digest"],
+      [...BASICS, DIGEST],
       [...BASICS, "presigned PUT", "copy"],
     ],
   },
@@ -81,7 +84,10 @@ async function outcomeOf(run: () => Promise<void>): Promise<Omit<ProbeResult, "n
   }
 }
 
-function verdict(job: string, ways: readonly (readonly CheckName[])[], checks: readonly ProbeResult[]): JobVerdict {
+function verdict(job: string, all: readonly (readonly CheckName[])[], checks: readonly ProbeResult[]): JobVerdict {
+  const isClaimed = checks.some(({ name, outcome }) => name === DIGEST && outcome !== "unclaimed");
+  const first = all.find((needed) => needed.includes(DIGEST));
+  const ways = isClaimed && first !== undefined ? [first] : all;
   const works = new Set(checks.filter(({ outcome }) => outcome === "works").map(({ name }) => name));
   const lacking = ways.map((needed) => needed.filter((name) => !works.has(name)));
   const [nearest = []] = lacking.toSorted((a, b) => a.length - b.length);

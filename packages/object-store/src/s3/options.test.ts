@@ -15,7 +15,7 @@ test("every part has its place", () => {
   const text =
     "s3://team%20a@my.bucket-1/some%20dir/b%40/?region=eu-central-1&endpoint=https://minio.example.com:9000/&" +
     "publicEndpoint=https%3A%2F%2Fs3.example.com&pathStyle=false&sse=aws:kms&kmsKeyId=arn:aws:kms:eu-central-1:1:key/a-b&" +
-    "bucketKey=true&storageClass=STANDARD_IA&conditional=false";
+    "bucketKey=true&storageClass=STANDARD_IA&conditional=false&sha256=false";
   assert.deepEqual(parseS3Url(text), {
     kind: "s3",
     bucket: "my.bucket-1",
@@ -30,6 +30,7 @@ test("every part has its place", () => {
     bucketKey: true,
     storageClass: "STANDARD_IA",
     conditional: false,
+    sha256: false,
   });
 });
 
@@ -54,7 +55,7 @@ const REFUSED: readonly (readonly [text: string, message: RegExp])[] = [
   ["s3://holdall/%2e%2e", /prefix .*segment is/],
   ["s3://holdall/%zz", /the prefix has a %/],
   ["s3://holdall#a", /# begins nothing/],
-  ["s3://holdall?zone=a", /no parameter zone; there are region, endpoint, .*conditional$/],
+  ["s3://holdall?zone=a", /no parameter zone; there are region, endpoint, .*sha256$/],
   ["s3://holdall?Region=a", /no parameter Region/],
   ["s3://holdall?region=", /region is ""; it may be letters/],
   ["s3://holdall?region=a&region=b", /region is given twice/],
@@ -119,6 +120,7 @@ const locations: fc.Arbitrary<S3Location> = fc
     ),
     storageClass: optional(fc.constantFrom("STANDARD", "GLACIER_IR")),
     conditional: optional(fc.boolean()),
+    sha256: optional(fc.boolean()),
   })
   .map(({ encryption, ...rest }) => {
     const given = Object.entries({ ...rest, ...encryption }).filter(([, value]) => value !== undefined);

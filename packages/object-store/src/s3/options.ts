@@ -28,6 +28,8 @@ interface S3Parameters {
   readonly storageClass?: string;
   /** False for a store that ignores `If-Match` and `If-None-Match`. */
   readonly conditional?: boolean;
+  /** False for a store that does not check the SHA-256 of a presigned PUT. */
+  readonly sha256?: boolean;
 }
 
 type S3Encryption = "AES256" | "aws:kms" | "aws:kms:dsse";
@@ -61,6 +63,7 @@ const RULES: { readonly [P in Parameter]: Rule<Required<S3Parameters>[P]> } = {
   bucketKey: flag,
   storageClass: name,
   conditional: flag,
+  sha256: flag,
 };
 const PARAMETERS = Object.keys(RULES) as readonly Parameter[];
 

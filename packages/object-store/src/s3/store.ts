@@ -62,7 +62,7 @@ export class S3Store implements ObjectStore {
       copy: true,
       presignGet: true,
       presignPut: true,
-      presignSha256: true,
+      presignSha256: connection.location.sha256 !== false,
       multipart: true,
       presignPart: true,
     };
@@ -144,6 +144,9 @@ export class S3Store implements ObjectStore {
     }
     if (!(o.size >= 0 && o.size <= LIMITS.maxPartSize)) {
       throw new StorageError("invalid", `one PUT carries 0 to ${LIMITS.maxPartSize} bytes, not ${o.size}`);
+    }
+    if (o.sha256 !== undefined && !this.capabilities.presignSha256) {
+      throw new StorageError("unsupported", "the store does not check the SHA-256 of a presigned PUT (sha256=false)");
     }
     const headers = {
       "Content-Type": "application/octet-stream",
