@@ -1,6 +1,6 @@
 import { HeadBucketCommand, S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { fromNodeProviderChain } from "@aws-sdk/credential-providers";
-import { getSignedUrl, S3RequestPresigner } from "@aws-sdk/s3-request-presigner";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { agents } from "./agents.ts";
 import type { S3Location } from "./options.ts";
 
@@ -12,7 +12,6 @@ export interface S3Connection {
   readonly patient: S3Client;
   /** Sends each request once. Shares connections and credentials with the other. */
   readonly once: S3Client;
-  readonly signer: S3RequestPresigner;
   /** Where presigned requests for the bucket go; ends with a slash. */
   readonly publicUrl: URL;
 }
@@ -54,7 +53,7 @@ export async function connectS3(location: S3Location, { idle = IDLE }: ConnectOp
     logger: SILENT,
   };
   const patient = new S3Client(config);
-  const { credentials, requestHandler, sha256 } = patient.config;
+  const { credentials, requestHandler } = patient.config;
   const once = new S3Client({ ...config, credentials, requestHandler, maxAttempts: 1 });
   const outside = publicEndpoint === undefined ? where : { ...where, endpoint: publicEndpoint };
   const publicPathStyle = location.pathStyle ?? (publicEndpoint !== undefined || pathStyle);
@@ -63,7 +62,6 @@ export async function connectS3(location: S3Location, { idle = IDLE }: ConnectOp
     region,
     patient,
     once,
-    signer: new S3RequestPresigner({ credentials, region, sha256 }),
     publicUrl: (await locate({ ...outside, forcePathStyle: publicPathStyle }, bucket)).url,
   };
 }
