@@ -11,28 +11,31 @@ import { S3Scene } from "./support/s3-scene.ts";
 import { story } from "./support/story.ts";
 
 const MIB = 1024 ** 2;
-const REPOSITORY = "team/app";
 const SMALL = 100_000;
 /** In two parts, when it is the client who makes them. */
 const IN_TWO = 5 * MIB + 1000;
 /** In two parts, when it is the server. */
 const LARGE = 8 * MIB + 1000;
-const PARTS = { partSize: "5MiB", multipartThreshold: "5MiB" };
+const CONFIG = {
+  partSize: "5MiB",
+  multipartThreshold: "5MiB",
+  transferRules: [{ repositories: "direct/**", transfer: "direct" }],
+};
 const WAITING = /^holdall-incoming\//;
 const OBJECTS = /^objects\//;
 
 /** How a client uploads. Repeated, it goes on. @throws when the server goes away */
 const WAYS = {
-  async basic(server, { bytes }) {
-    await server.user().upload(REPOSITORY, bytes);
+  async basic(server, repository, { bytes }) {
+    await server.user().upload(repository, bytes);
   },
-  async parts(server, object) {
-    const client = new MultipartClient(server.lfsUrl(REPOSITORY));
+  async parts(server, repository, object) {
+    const client = new MultipartClient(server.lfsUrl(repository));
     if ((await client.batch(object)).objects[0]?.actions !== undefined) await client.upload(object);
   },
   /** As git-lfs does with lfs.tustransfers. */
-  async tus(server, object) {
-    const client = new MultipartClient(server.lfsUrl(REPOSITORY), ["tus", "basic"]);
+  async tus(server, repository, object) {
+    const client = new MultipartClient(server.lfsUrl(repository), ["tus", "basic"]);
     const action = (await client.batch(object)).objects[0]?.actions?.upload;
     if (action === undefined) return;
     const { pathname, search } = new URL(action.href);
@@ -45,15 +48,17 @@ const WAYS = {
     const headers = { ...tus, "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" };
     assert.equal((await send({ ...at, method: "PATCH", headers, body })).status, 204);
   },
-  async direct(server, object) {
-    await new DirectClient(server, REPOSITORY).upload(object);
+  /** As git-lfs does where bytes go to the store and not to the server. */
+  async direct(server, repository, object) {
+    await new DirectClient(server, repository).upload(object);
   },
-} satisfies Readonly<Record<string, (server: Server, object: SeededObject) => Promise<void>>>;
+} satisfies Readonly<Record<string, (server: Server, repository: string, object: SeededObject) => Promise<void>>>;
 
 interface Moment {
   /** When the server is killed. */
   readonly when: string;
   readonly way: keyof typeof WAYS;
+  readonly repository?: "direct/app";
   readonly size: number;
   /** The request that is not answered any more. */
   readonly target: Target;
@@ -124,35 +129,42 @@ const LINKED: Moment = {
 const SENT: Moment = {
   when: "a small object has been sent and is to be linked",
   way: "direct",
+  repository: "direct/app",
   size: SMALL,
   target: { operation: "HeadObject", key: OBJECTS },
   done: true,
 };
 
-const MOMENTS: Readonly<Record<"proxy" | "direct", readonly Moment[]>> = {
-  proxy: [...BASIC, JOINED, COPYING, COPIED, LINKED, { ...COPIED, way: "tus" }],
-  direct: [SENT, COPIED],
-};
+const MOMENTS: readonly Moment[] = [
+  ...BASIC,
+  JOINED,
+  COPYING,
+  COPIED,
+  LINKED,
+  { ...COPIED, way: "tus" },
+  { ...JOINED, repository: "direct/app" },
+  SENT,
+];
 
-for (const [transfer, moments] of Object.entries(MOMENTS)) {
-  story(`S3, ${transfer}: what a server leaves that is killed in an upload, the next batch ends`, async (t) => {
-    const scene = await S3Scene.start(t, { config: { transfer, ...PARTS } });
-    for (const [nth, moment] of moments.entries()) {
-      await t.test(`${moment.way}: ${moment.when}`, () => assertHeals(scene, moment, nth));
-    }
-  });
-}
+story("S3: what a server leaves that is killed in an upload, the next batch ends", async (t) => {
+  const scene = await S3Scene.start(t, { config: CONFIG });
+  for (const [seed, moment] of MOMENTS.entries()) {
+    await t.test(`${moment.way}, ${moment.repository ?? "proxy/app"}: ${moment.when}`, () =>
+      assertHeals(scene, moment, seed),
+    );
+  }
+});
 
 async function assertHeals(scene: S3Scene, moment: Moment, seed: number): Promise<void> {
   const { s3, server } = scene;
-  const { way, size, target, done, linked = false, leaves, waits = false } = moment;
+  const { way, repository = "proxy/app", size, target, done, linked = false, leaves, waits = false } = moment;
   const object = seededObject(seed, size);
   const before = { unfinished: scene.unfinished.length, waiting: (await scene.contents()).waiting.length };
   const gate = new Gate();
   const hold: Fault = done ? { holdAnswer: () => gate.pass() } : { hold: () => gate.pass() };
   s3.fault(target, hold);
 
-  const interrupted = assert.rejects(WAYS[way](server, object));
+  const interrupted = assert.rejects(WAYS[way](server, repository, object));
   await gate.reached;
   await server.kill();
   await interrupted;
@@ -160,12 +172,12 @@ async function assertHeals(scene: S3Scene, moment: Moment, seed: number): Promis
 
   // Whatever is visible there has its bytes, and for users it is there only when it is linked.
   await scene.contents();
-  assert.equal(await isThere(server.user(), REPOSITORY, object), linked);
+  assert.equal(await isThere(server.user(), repository, object), linked);
 
-  const asked = await scene.askedDuring(() => WAYS[way](server, object));
+  const asked = await scene.askedDuring(() => WAYS[way](server, repository, object));
   const after = await scene.contents();
   assert.ok(after.oids.includes(object.oid));
-  assert.ok(await isThere(server.user(), REPOSITORY, object));
+  assert.ok(await isThere(server.user(), repository, object));
   if (way === "parts" || way === "tus") assert.equal(asked["UploadPart"], undefined, "no part is sent again");
   assert.equal(after.waiting.length - before.waiting, waits ? 1 : 0);
   const left = scene.unfinished.slice(before.unfinished);

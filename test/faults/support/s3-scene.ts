@@ -4,7 +4,7 @@ import type { CloudStore } from "../../support/cloud-stores.ts";
 import type { LfsUser } from "../../support/lfs-user.ts";
 import { S3TestServer } from "../../support/s3-test-server/server.ts";
 import { Server } from "../../support/server.ts";
-import { contentsOf, type StoreContents } from "./store-contents.ts";
+import { inspect, type StoreContents } from "./store-contents.ts";
 
 const LOOKS: ReadonlySet<string> = new Set(["HeadObject", "ListObjectsV2", "ListParts"]);
 
@@ -56,13 +56,20 @@ export class S3Scene {
     return asked;
   }
 
-  /** What can be seen in the bucket. */
-  contents(): Promise<StoreContents> {
-    return contentsOf(this.store);
+  /** What can be seen in the bucket, whatever the store does to others meanwhile. */
+  async contents(): Promise<StoreContents> {
+    const { objects } = this.s3.look(this.bucket);
+    return await inspect(
+      [...objects].map(([key, { etag, contents }]) => ({
+        key,
+        version: `${this.bucket} ${key} ${etag}`,
+        read: () => contents.chunks,
+      })),
+    );
   }
 
   /** The keys of uploads in parts that are neither completed nor given up: nobody sees them, and somebody pays for them. */
   get unfinished(): readonly string[] {
-    return this.s3.unfinished(this.bucket);
+    return [...this.s3.look(this.bucket).uploads.values()].map(({ key }) => key);
   }
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Answer, type Call, send, xmlAnswer } from "./answer.ts";
-import { Buckets } from "./buckets.ts";
+import { type Bucket, Buckets } from "./buckets.ts";
 import { errorXml, S3Error } from "./errors.ts";
 import { type Fault, Faults, type PlantedError, type Target } from "./faults.ts";
 import { listObjects, listParts, listUploads } from "./listings.ts";
@@ -108,9 +108,9 @@ export class S3TestServer implements AsyncDisposable {
     return this.#admit(new Policy(policy));
   }
 
-  /** The keys of the uploads in parts that are neither completed nor given up. */
-  unfinished(bucket: string): string[] {
-    return [...this.#buckets.get(bucket).uploads.values()].map(({ key }) => key);
+  /** What is in a bucket, past all permissions and faults. */
+  look(bucket: string): Readonly<Pick<Bucket, "objects" | "uploads">> {
+    return this.#buckets.get(bucket);
   }
 
   /** Has requests meet a fault, from now on. @returns what ends that */
