@@ -59,7 +59,12 @@ for (const kind of ["new", "used"]) {
     const disk = await SmallDisk.mount(t, "1m");
     if (disk === undefined) return;
     const data = join(disk.path, "data");
-    if (kind === "used") await (await Server.start(t, { under: disk.enter, data })).stop();
+    if (kind === "used") {
+      const server = await Server.start(t, { under: disk.enter, data });
+      // Who has written closes the log of the database behind them; who has only read leaves it, and could start again.
+      await server.user().lock(REPOSITORY, "a.bin");
+      await server.stop();
+    }
     await disk.fill(await free(disk));
     const line = await refusedStart(["--data", data, "--listen", "127.0.0.1:0"], { under: disk.enter });
     assert.match(line, /full.*free or add space/i);

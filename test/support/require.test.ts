@@ -32,7 +32,9 @@ test("no test skips in another way, which would go unseen in CI", async () => {
     for (const name of await readdir(join(CHECKOUT, folder), { recursive: true })) {
       const file = `${folder}/${name}`;
       if (!name.endsWith(".ts") || name.includes("node_modules") || CONTRACT.test(file)) continue;
-      if (/\bskip:|\b\w+\.(skip|todo)\(/.test(await readFile(join(CHECKOUT, file), "utf8"))) found.push(file);
+      const text = await readFile(join(CHECKOUT, file), "utf8");
+      // Numbers are counted with that word too.
+      if (text.includes('"node:test"') && /\bskip: (?!\d)|\b\w+\.(skip|todo)\(/.test(text)) found.push(file);
     }
   }
   assert.deepEqual(found.sort(), ["test/support/require.test.ts", "test/support/require.ts"]);
