@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import promises from "node:fs/promises";
+import promises, { readdir } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { temporaryFolder } from "../../test/folder.ts";
-import { bytesOf, putBytes, withCode } from "../contract/contract-test.ts";
+import { bodyOf, bytesOf, putBytes, withCode } from "../contract/contract-test.ts";
 import { parseKey } from "../key.ts";
+import type { UploadedPart } from "../port.ts";
 
 /** What the store asked of the system, in the order in which it began and ended. */
 const log: string[] = [];
@@ -107,6 +108,48 @@ test("a replaced object is on the disk before it has the name, and the name befo
     const [path, folder] = [join(root, "a/one"), join(root, "a")];
     assertOrder(calls, TEMPORARY_SYNCED, `rename ${path}`, `rename done ${path}`, `sync ${folder}`, `synced ${folder}`);
   }
+  await store.close();
+});
+
+test("an upload and each of its parts are on the disk when their promises resolve, and what is joined before it has a name", async (t) => {
+  const root = await temporaryFolder(t);
+  const store = new FsStore(root);
+  const { multipart } = store;
+  const target = parseKey("a/one");
+  const uploads = join(root, ".holdall/uploads");
+  let upload = "";
+  const begun = await during(async () => (upload = await multipart.create(target)));
+  const folder = join(uploads, (await readdir(uploads))[0] ?? "");
+  assertOrder(begun, `mkdir done ${folder}`, `sync ${uploads}`, `synced ${uploads}`);
+
+  const put = (number: number, seed: number): Promise<UploadedPart> =>
+    multipart.putPart(target, upload, number, bodyOf(bytesOf(seed, 1000)), { size: 1000 });
+  const parts: UploadedPart[] = [];
+  for (const [number, seed] of [
+    [1, 1],
+    [2, 2],
+    [2, 3],
+  ] as const) {
+    const sent = await during(async () => (parts[number - 1] = await put(number, seed)));
+    const path = join(folder, String(number));
+    assertOrder(sent, TEMPORARY_SYNCED, `rename ${path}`, `rename done ${path}`, `sync ${folder}`, `synced ${folder}`);
+  }
+  const ended = await during(() => multipart.complete(target, upload, parts));
+  const path = join(root, "a/one");
+  // The parts go last: until then they are all there is.
+  const synced = `synced ${dirname(path)}`;
+  assertOrder(ended, TEMPORARY_SYNCED, `rename done ${path}`, synced, `rename ${folder}.ended`);
+  await store.close();
+});
+
+test("a copy that is another name of its source has it for good when the promise resolves", async (t) => {
+  const root = await temporaryFolder(t);
+  const store = new FsStore(root);
+  await putBytes(store, parseKey("a/one"), bytesOf(1, 1000));
+  const calls = await during(() => store.copy(parseKey("a/one"), parseKey("b/two"), { ifAbsent: true }));
+  const [path, folder] = [join(root, "b/two"), join(root, "b")];
+  assertOrder(calls, `mkdir done ${folder}`, `sync ${root}`, `synced ${root}`);
+  assertOrder(calls, `link done ${path}`, `sync ${folder}`, `synced ${folder}`);
   await store.close();
 });
 
