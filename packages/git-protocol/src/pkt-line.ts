@@ -26,8 +26,12 @@ export function pktLine(payload: string | Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(length), bytes]);
 }
 
-export const FLUSH: Buffer = Buffer.from("0000");
-export const DELIMITER: Buffer = Buffer.from("0001");
+const MARK_BYTES = new Map(Object.entries(MARKS).map(([bytes, mark]) => [mark, bytes]));
+
+/** The bytes of a line or a mark. @throws PktLineError when it is too long for a line */
+export function encodePkt(pkt: Pkt): Buffer {
+  return pkt.kind === "line" ? pktLine(pkt.bytes) : Buffer.from(MARK_BYTES.get(pkt.kind) ?? "");
+}
 
 /**
  * Reads lines and marks off a stream, however its chunks are cut. The payloads are the caller's to keep.

@@ -4,6 +4,7 @@ import type { LocalGit, Manifest, PackEntry, Packs } from "@holdall/git-store";
 import { GitStoreError } from "@holdall/git-store";
 import { StorageError } from "@holdall/object-store";
 import type { Installed } from "./installed.ts";
+import { Progress } from "./progress.ts";
 
 /** Packs on their way at once. */
 const AT_ONCE = 4;
@@ -14,7 +15,8 @@ export interface FetchParts {
   readonly installed: Installed;
   /** The manifest as it is now, for when a pack is gone. */
   readonly again: () => Promise<Manifest | undefined>;
-  readonly onBytes?: (bytes: number) => void;
+  /** Shows progress. */
+  readonly draw: ((text: string) => void) | undefined;
 }
 
 /**
@@ -57,9 +59,11 @@ async function fetchPacks(manifest: Manifest, known: ReadonlySet<string>, parts:
 async function fetchAll(
   entries: readonly PackEntry[],
   { objectFormat: format }: Manifest,
-  { git, packs, onBytes }: FetchParts,
+  { git, packs, draw }: FetchParts,
 ): Promise<string[]> {
   if (entries.length === 0) return [];
+  const total = entries.reduce((sum, { size, indexSize }) => sum + size + indexSize, 0);
+  const progress = draw && new Progress("Receiving packs", total, draw);
   const folder = await git.packFolder();
   await mkdir(folder, { recursive: true });
   const keep = `fetched by Holdall, process ${process.pid}`;
@@ -67,12 +71,13 @@ async function fetchAll(
   const kept: string[] = [];
   const worker = async (): Promise<void> => {
     for (const entry of waiting) {
-      await packs.fetch(entry, folder, { format, keep, ...(onBytes === undefined ? {} : { onBytes }) });
+      await packs.fetch(entry, folder, { format, keep, onBytes: (bytes) => progress?.add(bytes) });
       kept.push(join(folder, `${entry.name}.keep`));
     }
   };
   const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  progress?.end();
   return kept;
 }
 

@@ -1,29 +1,36 @@
+import { once } from "node:events";
 import { rm } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { GitError, GitStore, GitStoreError, LocalGit, Packs, type Snapshot } from "@holdall/git-store";
-import { StorageError, type ObjectStore } from "@holdall/object-store";
-import { fetchObjects } from "./fetch.ts";
-import { Installed } from "./installed.ts";
+import { GitError, GitStoreError, LocalGit } from "@holdall/git-store";
+import { StorageError, TraceLayer, type ObjectStore } from "@holdall/object-store";
+import { Cache } from "./cache.ts";
+import { serveUploadPack } from "./connect.ts";
+import { Input } from "./input.ts";
 import { noOptions, setOption } from "./options.ts";
-import { pushRefs, type PushLine } from "./push.ts";
+import { PacksRepository } from "./packs-repository.ts";
+import type { PushLine, RemoteRepository } from "./repository.ts";
 
 export interface HelperOptions {
   /** As git was given it. */
   readonly url: string;
-  /** Opened when the first command needs it. Its root is the repository. */
-  readonly open: () => Promise<ObjectStore>;
-  /** The repository that git works on. */
-  readonly gitDir: string;
+  /** The store, whose root is the repository. Nothing is asked of it before git asks for something. */
+  readonly store: Promise<ObjectStore>;
+  /** The repository that git works on; undefined where there is none. */
+  readonly gitDir: string | undefined;
+  /** Where objects are kept that clones in part are served from. */
+  readonly cacheFolder: string;
   readonly input: Readable;
   /** For the protocol alone. */
   readonly output: Writable;
-  /** For people. */
+  /** For people: takes text as it is. */
   readonly say: (text: string) => void;
   readonly singleWriter?: boolean;
 }
 
-const CAPABILITIES = ["fetch", "push", "option", "object-format", "check-connectivity"];
+const CAPABILITIES = ["fetch", "push", "option", "object-format", "check-connectivity", "stateless-connect"];
+
+/** From here on git's users want to know what happens. */
+const VERBOSE = 2;
 
 /**
  * Speaks with git about a repository in a store, over standard input and output (git: Documentation/gitremote-helpers).
@@ -31,12 +38,14 @@ const CAPABILITIES = ["fetch", "push", "option", "object-format", "check-connect
  */
 export async function runHelper(o: HelperOptions): Promise<number> {
   const helper = new Helper(o);
+  // It may fail before anybody waits for it.
+  o.store.catch(() => undefined);
   try {
     await helper.run();
     return 0;
   } catch (error) {
     if (!(error instanceof GitStoreError || error instanceof StorageError || error instanceof GitError)) throw error;
-    o.say(`fatal: ${error.message}`);
+    o.say(`fatal: ${error.message}\n`);
     return 128;
   } finally {
     await helper.close();
@@ -46,35 +55,38 @@ export async function runHelper(o: HelperOptions): Promise<number> {
 class Helper {
   readonly #o: HelperOptions;
   readonly #git: LocalGit;
-  readonly #installed: Installed;
+  readonly #input: Input;
   readonly #options = noOptions();
   #opened: Promise<ObjectStore> | undefined;
-  #snapshot: Snapshot | undefined;
+  #repository: RemoteRepository | undefined;
   /** What holds off `git gc` until the refs are there, which they are when git ends the session. */
   readonly #kept: string[] = [];
 
   constructor(o: HelperOptions) {
     this.#o = o;
-    this.#git = new LocalGit(o.gitDir);
-    this.#installed = new Installed(this.#git, o.url);
+    this.#git = new LocalGit(o.gitDir ?? ".git");
+    this.#input = new Input(o.input);
   }
 
   async run(): Promise<void> {
     const fetches: string[] = [];
     const pushes: PushLine[] = [];
-    for await (const line of createInterface({ input: this.#o.input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    for (let line = await this.#input.line(); line !== undefined; line = await this.#input.line()) {
       const [, command = "", rest = ""] = /^(\S*) ?(.*)$/.exec(line) ?? [];
       switch (command) {
         case "capabilities":
-          this.#answer([...CAPABILITIES, ""]);
+          await this.#answer([...CAPABILITIES, ""]);
           break;
         case "option": {
           const [, name = "", value = "true"] = /^(\S+)(?: (.*))?$/.exec(rest) ?? [];
-          this.#answer([setOption(this.#options, name, value)]);
+          await this.#answer([setOption(this.#options, name, value)]);
           break;
         }
         case "list":
           await this.#list(rest === "for-push");
+          break;
+        case "stateless-connect":
+          if (await this.#connect(rest)) return;
           break;
         case "fetch":
           fetches.push(rest.split(" ")[0] ?? "");
@@ -99,64 +111,92 @@ class Helper {
 
   async close(): Promise<void> {
     await Promise.all(this.#kept.map((path) => rm(path, { force: true })));
-    await (await this.#opened)?.close();
+    await (await this.#o.store.catch(() => undefined))?.close();
   }
 
   async #list(forPush: boolean): Promise<void> {
-    this.#snapshot = await new GitStore(await this.#store()).read();
-    const manifest = this.#snapshot?.manifest;
+    this.#repository ??= await this.#repositoryOver(this.#git);
+    const listing = await this.#repository.list();
     const lines: string[] = [];
     if (this.#options.objectFormat) {
-      lines.push(`:object-format ${manifest?.objectFormat ?? (await this.#git.objectFormat())}`);
+      lines.push(`:object-format ${listing?.objectFormat ?? (await this.#git.objectFormat())}`);
     }
-    for (const [ref, { oid }] of manifest?.refs ?? []) lines.push(`${oid} ${ref}`);
     // A push that mirrors would delete it.
-    if (!forPush && manifest !== undefined) lines.push(`@${manifest.head} HEAD`);
-    this.#answer([...lines, ""]);
+    if (!forPush && listing?.head !== undefined) lines.push(`@${listing.head} HEAD`);
+    for (const [ref, { oid }] of listing?.refs ?? []) lines.push(`${oid} ${ref}`);
+    await this.#answer([...lines, ""]);
   }
 
   async #fetch(wants: readonly string[]): Promise<void> {
-    const manifest = this.#snapshot?.manifest;
-    if (manifest === undefined) throw new GitStoreError("corrupt", "git wants objects of a repository that is empty");
-    const store = await this.#store();
-    const kept = await fetchObjects(manifest, wants, {
-      git: this.#git,
-      packs: new Packs(store),
-      installed: this.#installed,
-      again: async () => (await new GitStore(store).read())?.manifest,
-    });
+    if (this.#repository === undefined)
+      throw new GitStoreError("unsupported", "git wants objects and has not listed any");
+    const kept = await this.#repository.fetch(wants);
     // Git takes note of one only; all of them go when it is done.
     this.#kept.push(...kept);
-    this.#answer([...kept.slice(0, 1).map((path) => `lock ${path}`), ""]);
+    const isChecked = this.#options.checkConnectivity && (await this.#git.isComplete(wants));
+    await this.#answer([
+      ...kept.slice(0, 1).map((path) => `lock ${path}`),
+      ...(isChecked ? ["connectivity-ok"] : []),
+      "",
+    ]);
   }
 
   async #push(lines: readonly PushLine[]): Promise<void> {
-    const store = await this.#store();
-    const { dryRun, atomic, leases, pushOptions } = this.#options;
-    const results = await pushRefs(lines, {
-      git: this.#git,
-      store: new GitStore(store, { singleWriter: this.#o.singleWriter ?? false }),
-      packs: new Packs(store),
-      installed: this.#installed,
-      listed: this.#snapshot,
-      atomic,
-      dryRun,
-      leases,
-      options: pushOptions,
-    });
-    this.#answer([
+    if (this.#repository === undefined)
+      throw new GitStoreError("unsupported", "git pushes and has not listed any refs");
+    const results = await this.#repository.push(lines, this.#options);
+    await this.#answer([
       ...results.map(({ ref, refused }) => (refused === undefined ? `ok ${ref}` : `error ${ref} ${refused}`)),
       "",
     ]);
   }
 
+  /** Is a server of git's protocol, where that gives git what lists and packs cannot. @returns whether it was, to the end */
+  async #connect(service: string): Promise<boolean> {
+    if (service !== "git-upload-pack" || !(await this.#isPartial())) {
+      await this.#answer(["fallback"]);
+      return false;
+    }
+    await this.#answer([""]);
+    const cache = Cache.at(this.#o.cacheFolder, this.#o.url);
+    await serveUploadPack({
+      cache,
+      repository: () => this.#repositoryOver(cache.git),
+      input: this.#input,
+      write: (bytes) => this.#write(bytes),
+      fromPromisor: this.#options.fromPromisor,
+    });
+    return true;
+  }
+
+  /** Whether git has asked for a part, or has one only. */
+  async #isPartial(): Promise<boolean> {
+    if (this.#options.partial || this.#options.fromPromisor) return true;
+    if (this.#o.gitDir === undefined) return false;
+    if (await this.#git.isShallow()) return true;
+    return (await this.#git.tryRun(["config", "--get-regexp", String.raw`^remote\..*\.promisor$`])).code === 0;
+  }
+
+  async #repositoryOver(git: LocalGit): Promise<RemoteRepository> {
+    const { url, say, singleWriter = false } = this.#o;
+    const store = await this.#store();
+    const draw = this.#options.progress && this.#options.verbosity > 0 ? say : undefined;
+    return new PacksRepository({ store, git, url, singleWriter, draw });
+  }
+
   #store(): Promise<ObjectStore> {
-    this.#opened ??= this.#o.open();
+    this.#opened ??= this.#o.store.then((store) =>
+      this.#options.verbosity < VERBOSE ? store : new TraceLayer(store, (line) => this.#o.say(`holdall: ${line}\n`)),
+    );
     return this.#opened;
   }
 
-  #answer(lines: readonly string[]): void {
-    this.#o.output.write(lines.map((line) => `${line}\n`).join(""));
+  async #answer(lines: readonly string[]): Promise<void> {
+    await this.#write(Buffer.from(lines.map((line) => `${line}\n`).join("")));
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    if (!this.#o.output.write(bytes)) await once(this.#o.output, "drain");
   }
 }
 

@@ -1,19 +1,40 @@
 import { unquoted } from "./unquote.ts";
 
 /** What git has set with `option` (git: Documentation/gitremote-helpers). */
-export interface Options {
+export interface Options extends Flags {
   verbosity: number;
+  /** Only a part of the history, or of the objects, is wanted. */
+  partial: boolean;
+  /** What a ref has to be for a push to move it; undefined: it must not be there. */
+  readonly leases: Map<string, string | undefined>;
+  readonly pushOptions: string[];
+}
+
+interface Flags {
   progress: boolean;
   dryRun: boolean;
   atomic: boolean;
   /** Whether git wants to hear of object formats. */
   objectFormat: boolean;
   checkConnectivity: boolean;
-  forceIfIncludes: boolean;
-  /** What a ref has to be for a push to move it; undefined: it must not be there. */
-  readonly leases: Map<string, string | undefined>;
-  readonly pushOptions: string[];
+  /** Git looks for objects that a clone has left out. */
+  fromPromisor: boolean;
 }
+
+const FLAGS: ReadonlyMap<string, keyof Flags> = new Map([
+  ["progress", "progress"],
+  ["dry-run", "dryRun"],
+  ["atomic", "atomic"],
+  ["object-format", "objectFormat"],
+  ["check-connectivity", "checkConnectivity"],
+  ["from-promisor", "fromPromisor"],
+]);
+
+/** What asks for a part; how much of what, git says again in its protocol. */
+const PARTIAL = new Set(["depth", "deepen-since", "deepen-not", "deepen-relative", "filter"]);
+
+/** Nothing to be done here: git has looked already in the reflog that only it knows, or tells what is obvious. */
+const OBVIOUS = new Set(["force-if-includes", "cloning", "followtags", "update-shallow", "refetch"]);
 
 export function noOptions(): Options {
   return {
@@ -23,7 +44,8 @@ export function noOptions(): Options {
     atomic: false,
     objectFormat: false,
     checkConnectivity: false,
-    forceIfIncludes: false,
+    fromPromisor: false,
+    partial: false,
     leases: new Map(),
     pushOptions: [],
   };
@@ -37,43 +59,15 @@ const NOTHING = /^0+$/;
  * @returns the answer to git
  */
 export function setOption(options: Options, name: string, value: string): "ok" | "unsupported" {
-  const on = value !== "false";
-  switch (name) {
-    case "verbosity":
-      options.verbosity = Number(value);
-      return "ok";
-    case "progress":
-      options.progress = on;
-      return "ok";
-    case "dry-run":
-      options.dryRun = on;
-      return "ok";
-    case "atomic":
-      options.atomic = on;
-      return "ok";
-    case "object-format":
-      options.objectFormat = on;
-      return "ok";
-    case "check-connectivity":
-      options.checkConnectivity = on;
-      return "ok";
-    case "force-if-includes":
-      // Git has looked already, in the reflog that only it knows.
-      options.forceIfIncludes = on;
-      return "ok";
-    case "cas": {
-      const at = value.lastIndexOf(":");
-      const expected = value.slice(at + 1);
-      options.leases.set(unquoted(value.slice(0, at)), NOTHING.test(expected) ? undefined : expected);
-      return "ok";
-    }
-    case "push-option":
-      options.pushOptions.push(unquoted(value));
-      return "ok";
-    case "cloning":
-    case "followtags":
-      return "ok";
-    default:
-      return "unsupported";
-  }
+  const flag = FLAGS.get(name);
+  if (flag !== undefined) options[flag] = value !== "false";
+  else if (PARTIAL.has(name)) options.partial = true;
+  else if (name === "verbosity") options.verbosity = Number(value);
+  else if (name === "push-option") options.pushOptions.push(unquoted(value));
+  else if (name === "cas") {
+    const at = value.lastIndexOf(":");
+    const expected = value.slice(at + 1);
+    options.leases.set(unquoted(value.slice(0, at)), NOTHING.test(expected) ? undefined : expected);
+  } else if (!OBVIOUS.has(name)) return "unsupported";
+  return "ok";
 }

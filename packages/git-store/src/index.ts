@@ -6,3 +6,4 @@ export type { LogEntry, RefUpdate } from "./log-entry.ts";
 export { collectGarbage, compact, GRACE, type Kept } from "./maintenance.ts";
 export type { Denied, Manifest, PackEntry, RefRule, RefValue, RetiredPack } from "./manifest.ts";
 export { entryOf, Packs, type PackFiles } from "./packs.ts";
+export { removeTemporaries, Temporary } from "./temporaries.ts";

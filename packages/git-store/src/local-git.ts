@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -22,14 +22,69 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** What git tells its children of the repository that it works on (`git rev-parse --local-env-vars`). */
+const OF_A_REPOSITORY = [
+  "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+  "GIT_CONFIG",
+  "GIT_CONFIG_PARAMETERS",
+  "GIT_CONFIG_COUNT",
+  "GIT_OBJECT_DIRECTORY",
+  "GIT_DIR",
+  "GIT_WORK_TREE",
+  "GIT_IMPLICIT_WORK_TREE",
+  "GIT_GRAFT_FILE",
+  "GIT_INDEX_FILE",
+  "GIT_NO_REPLACE_OBJECTS",
+  "GIT_REPLACE_REF_BASE",
+  "GIT_PREFIX",
+  "GIT_INTERNAL_SUPER_PREFIX",
+  "GIT_SHALLOW_FILE",
+  "GIT_COMMON_DIR",
+];
+
 /** The user's own git, on one repository. */
 export class LocalGit {
   /** As `GIT_DIR` has it. */
   readonly gitDir: string;
+  readonly #env: Readonly<NodeJS.ProcessEnv>;
   #format: Promise<ObjectFormat> | undefined;
 
-  constructor(gitDir: string) {
+  constructor(gitDir: string, env: Readonly<NodeJS.ProcessEnv> = process.env) {
     this.gitDir = gitDir;
+    // In a partial clone, a look at what is missing would start the helper that is looking.
+    this.#env = { ...env, GIT_NO_LAZY_FETCH: "1" };
+  }
+
+  /** Another repository than the one that the environment speaks of. */
+  static apart(gitDir: string): LocalGit {
+    const env = { ...process.env };
+    for (const name of OF_A_REPOSITORY) delete env[name];
+    return new LocalGit(gitDir, env);
+  }
+
+  /**
+   * Runs a command that answers at length.
+   * @param input for standard input
+   * @param o.pass is given what it writes, piece by piece
+   * @throws GitError unless it exits with 0
+   */
+  async stream(
+    args: readonly string[],
+    input: Uint8Array,
+    o: { readonly pass: (bytes: Uint8Array) => Promise<void>; readonly env?: Readonly<NodeJS.ProcessEnv> },
+  ): Promise<void> {
+    const child = spawn("git", args, { stdio: ["pipe", "pipe", "pipe"], env: { ...this.#env, ...o.env } });
+    const ended = exitOf(child);
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
+    const said = text(child.stderr);
+    try {
+      for await (const bytes of child.stdout) await o.pass(bytes);
+    } finally {
+      child.kill();
+    }
+    const [code, error] = await Promise.all([ended, said]);
+    if (code !== 0) throw new GitError(args, code, error);
   }
 
   /** @param input lines for standard input. @throws GitError unless it exits with 0 */
@@ -56,6 +111,22 @@ export class LocalGit {
     return (await this.run(["rev-parse", "--path-format=absolute", "--git-path", "objects/pack"])).trim();
   }
 
+  /** Where objects are, with room for those that are on their way. */
+  async objectFolder(): Promise<string> {
+    return (await this.run(["rev-parse", "--path-format=absolute", "--git-path", "objects"])).trim();
+  }
+
+  /** Whether some commits have no parents here only because the clone is shallow. */
+  async isShallow(): Promise<boolean> {
+    return (await this.run(["rev-parse", "--is-shallow-repository"])).trim() === "true";
+  }
+
+  /** Whether all that these objects reach is here, as git itself looks after a fetch. */
+  async isComplete(oids: Iterable<string>): Promise<boolean> {
+    const args = ["rev-list", "--objects", "--stdin", "--not", "--all", "--quiet", "--alternate-refs"];
+    return (await this.tryRun(args, oids)).code === 0;
+  }
+
   /** Which of these objects are here, and of what type. */
   async typesOf(oids: Iterable<string>): Promise<Map<string, string>> {
     const found = new Map<string, string>();
@@ -70,17 +141,22 @@ export class LocalGit {
   /**
    * Makes a pack of what `wants` reach and `haves` do not, self-contained.
    * @param folder for the files; the caller removes it
+   * @param o.draw is given git's own progress, for a terminal
    * @returns undefined when there is nothing new
    */
   async makePack(
     folder: string,
-    { wants, haves, args = [] }: { wants: Iterable<string>; haves: Iterable<string>; args?: readonly string[] },
+    o: {
+      readonly wants: Iterable<string>;
+      readonly haves: Iterable<string>;
+      readonly draw?: ((text: string) => void) | undefined;
+    },
   ): Promise<PackFiles | undefined> {
-    const revs = [...wants, ...[...haves].map((oid) => `^${oid}`)];
-    await this.run(
-      ["pack-objects", "--revs", "--delta-base-offset", "--non-empty", "-q", ...args, join(folder, "pack")],
-      revs,
-    );
+    const revs = [...o.wants, ...[...o.haves].map((oid) => `^${oid}`)].map((rev) => `${rev}\n`);
+    const progress = o.draw === undefined ? "-q" : "--progress";
+    const args = ["pack-objects", "--revs", "--delta-base-offset", "--non-empty", progress, join(folder, "pack")];
+    const { code, stderr } = await this.#spawn(args, revs.join(""), o.draw);
+    if (code !== 0) throw new GitError(args, code, stderr);
     return await this.#madeIn(folder);
   }
 
@@ -117,22 +193,31 @@ export class LocalGit {
     return { name, pack: path, size, index, indexSize, objects: await objectsIn(path) };
   }
 
-  async #spawn(args: readonly string[], input: string | Uint8Array): Promise<Ran> {
+  /** @param draw is given what it says, as it is said */
+  async #spawn(
+    args: readonly string[],
+    input: string | Uint8Array,
+    draw: ((text: string) => void) | undefined = undefined,
+  ): Promise<Ran> {
     const child = spawn("git", ["--git-dir", this.gitDir, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
-      // In a partial clone, a look at what is missing would start the helper that is looking.
-      env: { ...process.env, GIT_NO_LAZY_FETCH: "1" },
+      env: this.#env,
     });
-    const code = new Promise<number | null>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("close", resolve);
-    });
+    const code = exitOf(child);
     // A program that ends without reading its input says why otherwise.
     child.stdin.on("error", () => undefined);
     child.stdin.end(input);
+    if (draw !== undefined) child.stderr.on("data", (bytes: Buffer) => draw(bytes.toString()));
     const [stdout, stderr, ended] = await Promise.all([text(child.stdout), text(child.stderr), code]);
     return { code: ended, stdout, stderr };
   }
+}
+
+async function exitOf(child: ChildProcess): Promise<number | null> {
+  return await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
 }
 
 /** As its header says (git: Documentation/gitformat-pack). */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ObjectStore } from "@holdall/object-store";
@@ -8,6 +8,7 @@ import { indexKey, packKey, packNameIn, PACKS_PREFIX } from "./keys.ts";
 import { LocalGit } from "./local-git.ts";
 import type { Manifest, PackEntry } from "./manifest.ts";
 import { entryOf, Packs } from "./packs.ts";
+import { Temporary } from "./temporaries.ts";
 
 /** A reader or a pusher may have seen a pack so long ago, in milliseconds. */
 export const GRACE: number = 14 * 24 * 3_600_000;
@@ -35,24 +36,20 @@ export async function compact(
   const run = packs.slice(packs.length - count);
   const bytes = run.reduce((sum, { size }) => sum + size, 0);
   if (count === 0 || bytes > (o.most ?? Number.POSITIVE_INFINITY)) return undefined;
-  const folder = await mkdtemp(join(tmpdir(), "holdall-compact-"));
-  try {
-    const bare = join(folder, "repository");
-    const local = new LocalGit(bare);
-    await local.run(["init", "--quiet", "--bare", `--object-format=${format}`, bare]);
-    const stored = new Packs(store);
-    for (const entry of run) await stored.fetch(entry, await local.packFolder(), { format, keep: "to be merged" });
-    const out = join(folder, "out");
-    await mkdir(out);
-    const names = run.map(({ name }) => name);
-    const files = await local.mergePacks(out, names);
-    if (files === undefined) return undefined;
-    const merged = entryOf(files);
-    const make = (then: Manifest | undefined): Draft | undefined => then && replaced(then, names, merged);
-    return await git.commit({ log: { what: "compact" }, make }, now, async () => await stored.put(files));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await using folder = new Temporary(await mkdtemp(join(tmpdir(), "holdall-compact-")));
+  const bare = join(folder.path, "repository");
+  const local = LocalGit.apart(bare);
+  await local.run(["init", "--quiet", "--bare", `--object-format=${format}`, bare]);
+  const stored = new Packs(store);
+  for (const entry of run) await stored.fetch(entry, await local.packFolder(), { format, keep: "to be merged" });
+  const out = join(folder.path, "out");
+  await mkdir(out);
+  const names = run.map(({ name }) => name);
+  const files = await local.mergePacks(out, names);
+  if (files === undefined) return undefined;
+  const merged = entryOf(files);
+  const make = (then: Manifest | undefined): Draft | undefined => then && replaced(then, names, merged);
+  return await git.commit({ log: { what: "compact" }, make }, now, async () => await stored.put(files));
 }
 
 /** The state with one pack in the place of several. Undefined when they are not all there any more. */

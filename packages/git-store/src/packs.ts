@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access, type FileHandle, open, rename, rm, writeFile } from "node:fs/promises";
+import { access, open, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { IndexCheck, PackCheck, PackError, type ObjectFormat } from "@holdall/git-protocol";
 import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store";
 import { GitStoreError } from "./errors.ts";
 import { indexKey, packKey } from "./keys.ts";
 import type { PackEntry } from "./manifest.ts";
+import { Temporary } from "./temporaries.ts";
 
 /** Two files that git has made, for the store. */
 export interface PackFiles {
@@ -31,6 +33,10 @@ const FRESH_FOR = 7 * 24 * 3_600_000;
 
 const READ_SIZE = 1024 * 1024;
 
+/** How often a file is sent, or what is left of one asked for, and the longest wait after the first time, in milliseconds. */
+const ATTEMPTS = 5;
+const FIRST_PAUSE = 100;
+
 /** The packs of one repository in a store, and the way between them and folders. */
 export class Packs {
   readonly #store: ObjectStore;
@@ -40,9 +46,16 @@ export class Packs {
     this.#store = store;
   }
 
-  /** Stores a pack and its index, at once. What is there already, and not old, is not sent again. */
-  async put({ name, pack, size, index, indexSize }: PackFiles): Promise<void> {
-    await Promise.all([this.#putFile(packKey(name), pack, size), this.#putFile(indexKey(name), index, indexSize)]);
+  /**
+   * Stores a pack and its index, at once. What is there already, and not old, is not sent again.
+   * @param onBytes is told of bytes as they are sent
+   */
+  async put({ name, pack, size, index, indexSize }: PackFiles, onBytes?: (bytes: number) => void): Promise<void> {
+    const put = async (key: ObjectKey, path: string, bytes: number): Promise<void> =>
+      await this.#putFile(key, { path, size: bytes, onBytes });
+    // Both have come to an end, so that nobody removes a file that is still read.
+    const puts = await Promise.allSettled([put(packKey(name), pack, size), put(indexKey(name), index, indexSize)]);
+    for (const one of puts) if (one.status === "rejected") throw one.reason;
   }
 
   /**
@@ -59,7 +72,7 @@ export class Packs {
   ): Promise<void> {
     const base = join(folder, name);
     if (await exists(`${base}.idx`)) return;
-    const into = (key: ObjectKey, bytes: number, check: PackCheck | IndexCheck): Promise<string> =>
+    const into = (key: ObjectKey, bytes: number, check: PackCheck | IndexCheck): Promise<Temporary> =>
       this.#fetchFile(key, folder, { size: bytes, check, onBytes: o.onBytes });
     const [packCheck, indexCheck] = [new PackCheck(o.format), new IndexCheck(o.format)];
     const files = await Promise.allSettled([
@@ -78,57 +91,87 @@ export class Packs {
         throw new PackError("the bytes are those of another pack");
       }
       await writeFile(`${base}.keep`, `${o.keep}\n`);
-      await rename(pack, `${base}.pack`);
-      await rename(index, `${base}.idx`);
+      await rename(pack.path, `${base}.pack`);
+      await rename(index.path, `${base}.idx`);
     } catch (error) {
       if (!(error instanceof PackError)) throw error;
       const message = `the pack ${name} in the store is damaged: ${error.message}. Nothing of it was kept`;
       throw new GitStoreError("corrupt", message, { cause: error });
     } finally {
-      for (const file of files) if (file.status === "fulfilled") await rm(file.value, { force: true });
+      for (const file of files) if (file.status === "fulfilled") await file.value[Symbol.asyncDispose]();
     }
   }
 
-  async #putFile(key: ObjectKey, path: string, size: number): Promise<void> {
+  async #putFile(key: ObjectKey, file: FileToPut): Promise<void> {
     const { putIfAbsent } = this.#store.capabilities;
-    const put = async (o: { ifAbsent?: boolean }): Promise<unknown> =>
-      await this.#store.put(key, createReadStream(path, { highWaterMark: READ_SIZE }), { size, ...o });
+    const put = async (o: { ifAbsent?: boolean }): Promise<void> => {
+      await again(async () => await this.#store.put(key, read(file), { size: file.size, ...o }));
+    };
     try {
       await put(putIfAbsent ? { ifAbsent: true } : {});
     } catch (error) {
       if (!(error instanceof StorageError && error.code === "conflict")) throw error;
       // Its name is that of its bytes. One that was left by somebody long ago may be about to be removed.
       const there = await this.#store.stat(key);
-      const isFresh = there?.size === size && Date.now() - there.modifiedAt.getTime() < FRESH_FOR;
+      const isFresh = there?.size === file.size && Date.now() - there.modifiedAt.getTime() < FRESH_FOR;
       if (!isFresh) await put({});
     }
   }
 
-  /** @returns the name of a temporary file that git too would clear away */
+  /** @returns a file that git too would clear away */
   async #fetchFile(
     key: ObjectKey,
     folder: string,
     o: { size: number; check: PackCheck | IndexCheck; onBytes: ((bytes: number) => void) | undefined },
-  ): Promise<string> {
-    const object = await this.#store.get(key);
-    const path = join(folder, `tmp_pack_${randomBytes(6).toString("hex")}`);
-    let file: FileHandle | undefined;
-    try {
-      if (object.size !== o.size) throw new PackError(`${key} has ${object.size} bytes, not ${o.size}`);
-      file = await open(path, "wx", 0o444);
-      for await (const chunk of object.body) {
-        o.check.update(chunk);
-        for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten;
-        o.onBytes?.(chunk.length);
+  ): Promise<Temporary> {
+    await using temporaries = new AsyncDisposableStack();
+    const temporary = temporaries.use(new Temporary(join(folder, `tmp_pack_${randomBytes(6).toString("hex")}`)));
+    await using file = await open(temporary.path, "wx", 0o444);
+    let start = 0;
+    const receive = async (): Promise<void> => {
+      if (start > 0 && start === o.size) return;
+      const object = await this.#store.get(key, { borrow: true, ...(start === 0 ? {} : { range: { start } }) });
+      try {
+        if (object.size !== o.size) throw new PackError(`${key} has ${object.size} bytes, not ${o.size}`);
+        for await (const chunk of object.body) {
+          for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten;
+          o.check.update(chunk);
+          o.onBytes?.(chunk.length);
+          start += chunk.length;
+        }
+      } finally {
+        await object.body[Symbol.asyncIterator]().return?.();
       }
-      await file.sync();
-      return path;
+    };
+    await again(receive);
+    await file.sync();
+    temporaries.move();
+    return temporary;
+  }
+}
+
+interface FileToPut {
+  readonly path: string;
+  readonly size: number;
+  readonly onBytes: ((bytes: number) => void) | undefined;
+}
+
+async function* read({ path, onBytes }: FileToPut): AsyncGenerator<Uint8Array> {
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_SIZE })) {
+    yield chunk;
+    onBytes?.(chunk.length);
+  }
+}
+
+/** Calls that carry a body are not repeated by whoever does not know where it comes from. Here it can be had again. */
+async function again(call: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await call();
+      return;
     } catch (error) {
-      await rm(path, { force: true });
-      throw error;
-    } finally {
-      await file?.close();
-      await object.body[Symbol.asyncIterator]().return?.();
+      if (!(error instanceof StorageError && error.retryable) || attempt === ATTEMPTS) throw error;
+      await delay(Math.random() * FIRST_PAUSE * 2 ** attempt);
     }
   }
 }

@@ -1,28 +1,4 @@
 #!/usr/bin/env node
-// Very old versions of Node read this file too, to be told which one they should be: no syntax of today here.
+import { start } from "./start.js";
 
-const WANTED = [24, 12];
-
-const have = process.versions.node.split(".").map(Number);
-
-if (have[0] < WANTED[0] || (have[0] === WANTED[0] && have[1] < WANTED[1])) {
-  process.stderr.write(
-    "holdall needs Node.js " +
-      WANTED.join(".") +
-      " or newer; this is " +
-      process.versions.node +
-      " (" +
-      process.execPath +
-      '). In a checkout, run it as "npx holdall", which brings its own; ' +
-      "elsewhere install Node.js 24 from https://nodejs.org.\n",
-  );
-  process.exitCode = 1;
-} else {
-  // Hashing, fsync and reads of files all wait for these threads; the four of the default would be the limit of the
-  // server. The pool reads the variable once, when it is first used: before anything else is loaded.
-  if (!process.env.UV_THREADPOOL_SIZE) process.env.UV_THREADPOOL_SIZE = "16";
-  void import("node:module").then(function (nodeModule) {
-    nodeModule.enableCompileCache();
-    return import("../src/main.ts");
-  });
-}
+start("holdall", () => import("../src/main.ts"));

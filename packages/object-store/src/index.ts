@@ -12,6 +12,7 @@ export { reencrypt, type ReencryptOptions } from "./layers/encrypt/reencrypt.ts"
 export { FaultyLayer, type Fault, type FaultPlan } from "./layers/faulty.ts";
 export { PrefixLayer } from "./layers/prefix.ts";
 export { RetryLayer, type RetryOptions } from "./layers/retry.ts";
+export { TraceLayer } from "./layers/trace.ts";
 export { VerifyLayer } from "./layers/verify.ts";
 export { Intake } from "./intake.ts";
 export { MemoryStore } from "./memory/store.ts";

@@ -1,0 +1,229 @@
+import { readFile } from "node:fs/promises";
+import { isRefName, refInTheWay, type ObjectFormat } from "@holdall/git-protocol";
+import type { LocalGit, RefRule, RefValue } from "@holdall/git-store";
+import type { Listing, PushLine, PushResult } from "./repository.ts";
+import { isDenied } from "./rules.ts";
+
+/** A repository as far as a push depends on it. */
+export interface RefState extends Listing {
+  readonly rules: readonly RefRule[];
+}
+
+/** A line whose source was looked up. */
+export interface Move {
+  readonly ref: string;
+  /** Undefined: the ref is to be deleted. */
+  readonly to: RefValue | undefined;
+}
+
+export interface MovesParts {
+  readonly git: LocalGit;
+  /** What `list` answered from: git has decided by it what to send. */
+  readonly listed: RefState | undefined;
+  readonly options: { readonly atomic: boolean; readonly leases: ReadonlyMap<string, string | undefined> };
+  /** The layout keeps each ref with its whole history, whatever else the remote has. */
+  readonly selfContained?: boolean;
+}
+
+interface Wanted extends Move {
+  readonly force: boolean;
+}
+
+/**
+ * The moves of one push, and which of them are refused and why, in the words by which git knows a refusal (git:
+ * transport-helper.c, push_update_ref_status). Whatever the layout, it asks here; it is left with bringing objects and moving refs.
+ */
+export class Moves {
+  /** By which the repository names its objects, or will. */
+  readonly format: ObjectFormat;
+  readonly #o: MovesParts;
+  readonly #lines: readonly PushLine[];
+  readonly #refused = new Map<string, string>();
+  #wanted: readonly Wanted[] = [];
+  /** Refs that would not go forward. */
+  readonly #rewrites = new Set<string>();
+
+  private constructor(lines: readonly PushLine[], format: ObjectFormat, o: MovesParts) {
+    this.#lines = lines;
+    this.format = format;
+    this.#o = o;
+  }
+
+  /** Looks the sources up, and refuses what may not be made to what was listed. */
+  static async check(lines: readonly PushLine[], o: MovesParts): Promise<Moves> {
+    const moves = new Moves(lines, o.listed?.objectFormat ?? (await o.git.objectFormat()), o);
+    moves.#wanted = await moves.#lookUp();
+    await moves.#checkForward();
+    await moves.#checkComplete();
+    moves.allowed(o.listed);
+    return moves;
+  }
+
+  /** Those that may still be made: none when the push is to be whole, and is not. */
+  get going(): readonly Move[] {
+    if (this.#o.options.atomic && this.#refused.size > 0) return [];
+    return this.#wanted.filter(({ ref }) => !this.#refused.has(ref));
+  }
+
+  /** What git is told, in the order of the lines. */
+  get results(): PushResult[] {
+    const failed = this.#o.options.atomic && this.#refused.size > 0;
+    return this.#lines.map(({ ref }) => {
+      const refused = this.#refused.get(ref) ?? (failed ? "atomic push failed" : undefined);
+      return refused === undefined ? { ref } : { ref, refused };
+    });
+  }
+
+  /** The first reason stays. */
+  refuse(ref: string, why: string): void {
+    if (!this.#refused.has(ref)) this.#refused.set(ref, why);
+  }
+
+  /** Those that may be made to the repository as it is now, one after another; the others are refused. */
+  allowed(now: RefState | undefined): readonly Move[] {
+    const refs = new Set(now?.refs.keys());
+    for (const move of this.going) {
+      const reason = this.reasonAgainst(move, now, refs);
+      if (reason !== undefined) this.refuse(move.ref, reason);
+      else if (move.to === undefined) refs.delete(move.ref);
+      else refs.add(move.ref);
+    }
+    return this.going;
+  }
+
+  /**
+   * Why a move may not be made to the repository as it is now, which may be later than it was when git decided.
+   * @param refs the names that are there, or will be by other moves of this push
+   */
+  reasonAgainst({ ref, to }: Move, now: RefState | undefined, refs: Iterable<string>): string | undefined {
+    const { listed, options } = this.#o;
+    const current = now?.refs.get(ref)?.oid;
+    if (options.leases.has(ref)) {
+      if (current !== options.leases.get(ref)) return "stale info";
+    } else if (current !== listed?.refs.get(ref)?.oid) return "fetch first";
+    const rules = now?.rules ?? [];
+    if (to === undefined) {
+      if (isDenied(rules, ref, "delete")) return "protected against deletion";
+      if (ref === now?.head && current !== undefined) return "refusing to delete the current branch";
+      return undefined;
+    }
+    if (this.#rewrites.has(ref) && isDenied(rules, ref, "force")) return "protected against force";
+    const other = current === undefined ? refInTheWay(ref, refs) : undefined;
+    return other === undefined ? undefined : `${other} is in the way: a ref cannot be below another`;
+  }
+
+  /** What the remote has of what is here. */
+  async knownHere(): Promise<string[]> {
+    const values = [...(this.#o.listed?.refs.values() ?? [])].map(({ oid }) => oid);
+    return values.length === 0 ? [] : [...(await this.#o.git.typesOf(new Set(values))).keys()];
+  }
+
+  /** For a repository that comes into being: the branch that is checked out here, if it is pushed. */
+  async newHead(): Promise<string> {
+    const branches = this.going.flatMap(({ ref, to }) => (to !== undefined && isBranch(ref) ? [ref] : []));
+    const here = (await this.#o.git.tryRun(["symbolic-ref", "--quiet", "HEAD"])).stdout.trim();
+    const usual = [here, "refs/heads/main", "refs/heads/master"].find((ref) => branches.includes(ref));
+    return usual ?? branches[0] ?? (here === "" ? "refs/heads/main" : here);
+  }
+
+  async #lookUp(): Promise<Wanted[]> {
+    const { git } = this.#o;
+    const isFormat = (await git.objectFormat()) === this.format;
+    const named: (PushLine & { readonly source: string })[] = [];
+    const wanted: Wanted[] = [];
+    for (const { source, ref, force } of this.#lines) {
+      if (!isRefName(ref)) this.refuse(ref, "not a valid name of a ref");
+      else if (source === undefined) wanted.push({ ref, to: undefined, force });
+      else if (isFormat) named.push({ source, ref, force });
+      else this.refuse(ref, `the remote names its objects by ${this.format}`);
+    }
+    const objects = await objectsAt(
+      git,
+      named.map(({ source }) => source),
+    );
+    const tags = objects.flatMap((object) => (object?.type === "tag" ? [object.oid] : []));
+    const peeled = await objectsAt(
+      git,
+      tags.map((oid) => `${oid}^{}`),
+    );
+    const peeledBy = new Map(tags.map((oid, index) => [oid, peeled[index]?.oid]));
+    for (const [index, { ref, force }] of named.entries()) {
+      const oid = objects[index]?.oid;
+      const target = oid === undefined ? undefined : peeledBy.get(oid);
+      if (oid === undefined) this.refuse(ref, "the source does not name an object");
+      else wanted.push({ ref, to: target === undefined ? { oid } : { oid, peeled: target }, force });
+    }
+    return wanted;
+  }
+
+  async #checkForward(): Promise<void> {
+    const { git, listed, options } = this.#o;
+    const changes = this.#wanted.flatMap(({ ref, to, force }) => {
+      const from = listed?.refs.get(ref)?.oid;
+      return to === undefined || from === undefined || from === to.oid ? [] : [{ ref, from, to, force }];
+    });
+    if (changes.length === 0) return;
+    const types = await git.typesOf(new Set(changes.flatMap(({ from, to }) => [from, to.peeled ?? to.oid])));
+    for (const { ref, from, to, force } of changes) {
+      const isCommit = (oid: string): boolean => ["commit", "tag"].includes(types.get(oid) ?? "");
+      let why: string | undefined;
+      if (!types.has(from)) why = "fetch first";
+      else if (!isCommit(from) || !isCommit(to.peeled ?? to.oid)) why = "needs force";
+      else if (!(await git.isAncestor(from, to.oid))) why = "non-fast forward";
+      // A tag does not move, not even forward.
+      if (ref.startsWith("refs/tags/")) why = "already exists";
+      if (why !== undefined) this.#rewrites.add(ref);
+      if (why !== undefined && !force && !options.leases.has(ref)) this.refuse(ref, why);
+    }
+  }
+
+  /** A shallow or partial clone does not have everything. What it lacks, pushed, would be missing for everybody. */
+  async #checkComplete(): Promise<void> {
+    const { git, selfContained } = this.#o;
+    const [cut, isPartial] = [await shallowCommits(git), await hasPromisor(git)];
+    if (cut.size === 0 && !isPartial) return;
+    const known = selfContained === true ? [] : (await this.knownHere()).map((oid) => `^${oid}`);
+    for (const { ref, to } of this.going) {
+      if (to === undefined) continue;
+      const revisions = [to.oid, ...known];
+      if (cut.size > 0) {
+        const commits = (await git.run(["rev-list", "--stdin"], revisions)).split("\n");
+        if (commits.some((commit) => cut.has(commit))) this.refuse(ref, "shallow update not allowed");
+      }
+      if (isPartial) {
+        const missing = await git.run(["rev-list", "--objects", "--quiet", "--missing=print", "--stdin"], revisions);
+        if (missing !== "") this.refuse(ref, "this partial clone lacks objects that the remote would need");
+      }
+    }
+  }
+}
+
+function isBranch(ref: string): boolean {
+  return ref.startsWith("refs/heads/");
+}
+
+/** What these names stand for, in their order; undefined for what is no name of an object that is here. */
+async function objectsAt(
+  git: LocalGit,
+  names: readonly string[],
+): Promise<({ readonly oid: string; readonly type: string } | undefined)[]> {
+  if (names.length === 0) return [];
+  const out = await git.run(["cat-file", "--batch-check=:%(objectname) %(objecttype)"], names);
+  return out.split("\n").map((line) => {
+    const [, oid, type] = /^:([0-9a-f]+) ([a-z]+)$/.exec(line) ?? [];
+    return oid === undefined || type === undefined ? undefined : { oid, type };
+  });
+}
+
+/** Commits whose parents were left out. */
+async function shallowCommits(git: LocalGit): Promise<ReadonlySet<string>> {
+  if ((await git.run(["rev-parse", "--is-shallow-repository"])).trim() !== "true") return new Set();
+  const path = (await git.run(["rev-parse", "--path-format=absolute", "--git-path", "shallow"])).trim();
+  return new Set((await readFile(path, "utf8")).split("\n").filter((line) => line !== ""));
+}
+
+/** Whether objects may be missing here because another remote is to give them when they are needed. */
+async function hasPromisor(git: LocalGit): Promise<boolean> {
+  const settings = ["config", "--get-regexp", String.raw`^(extensions\.partialclone|remote\..*\.promisor)$`];
+  return (await git.tryRun(settings)).code === 0;
+}

@@ -1,0 +1,56 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { runHelper } from "@holdall/git-remote";
+import { removeTemporaries } from "@holdall/git-store";
+import { openRemote } from "./open-remote.ts";
+import { parseRemoteUrl } from "./remote-url.ts";
+
+const USAGE = `Git runs this program for remotes that are a store: git clone s3://bucket/path,
+and the same with gs://, az://, s3+zip://, and holdall:: before any store URL.
+See docs/git-remote.md.
+`;
+
+const FAILED = 128;
+
+/** What git's programs are ended by. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+async function main([name, address]: readonly string[]): Promise<number> {
+  // By a person, or of a remote that has no URL.
+  if (name === undefined || address === undefined) {
+    process.stderr.write(USAGE);
+    return FAILED;
+  }
+  const url = parseRemoteUrl(address);
+  return await runHelper({
+    url: address,
+    store: openRemote(url),
+    gitDir: process.env["GIT_DIR"],
+    cacheFolder: join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "holdall", "git"),
+    input: process.stdin,
+    output: process.stdout,
+    say: (text) => process.stderr.write(text),
+    singleWriter: url.singleWriter,
+  });
+}
+
+for (const signal of SIGNALS) {
+  process.once(signal, () => {
+    removeTemporaries();
+    // As if nobody had listened.
+    process.kill(process.pid, signal);
+  });
+}
+// Git that was ended reads no answers: there is nobody left to be told.
+process.stdout.on("error", () => {
+  removeTemporaries();
+  process.exit(FAILED);
+});
+// Node calls it a success when a program waits for nothing that it knows of.
+process.exitCode = FAILED;
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  // oxlint-disable-next-line no-console
+  process.stderr.write(`fatal: ${error instanceof Error ? error.message : String(error)}\n`);
+}
