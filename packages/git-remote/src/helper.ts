@@ -149,6 +149,7 @@ class Helper {
       ...results.map(({ ref, refused }) => (refused === undefined ? `ok ${ref}` : `error ${ref} ${refused}`)),
       "",
     ]);
+    await this.#repository.tidy?.();
   }
 
   /** Is a server of git's protocol, where that gives git what lists and packs cannot. @returns whether it was, to the end */

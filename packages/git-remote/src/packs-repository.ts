@@ -1,10 +1,17 @@
-import { GitStore, GitStoreError, type LocalGit, Packs, type Snapshot } from "@holdall/git-store";
+import { compact, GitStore, GitStoreError, type LocalGit, Packs, type Snapshot } from "@holdall/git-store";
 import type { ObjectStore } from "@holdall/object-store";
 import { fetchObjects } from "./fetch.ts";
 import { Installed } from "./installed.ts";
 import type { Options } from "./options.ts";
 import { pushRefs } from "./push.ts";
 import type { Listing, PushLine, PushResult, RemoteRepository } from "./repository.ts";
+
+/** A clone can be quick with as many packs as this; from here on whoever pushes merges the smaller ones. */
+const MANY_PACKS = 11;
+/** Whoever comes to so many more does so, if the one before has not. */
+const NEXT_TURN = 4;
+/** What somebody who pushes one line will wait for: so many bytes of packs. */
+const CHEAP = 32 * 1024 * 1024;
 
 export interface RepositoryParts {
   /** Whose root is the repository. */
@@ -25,6 +32,7 @@ export class PacksRepository implements RemoteRepository {
   readonly #packs: Packs;
   readonly #installed: Installed;
   #snapshot: Snapshot | undefined;
+  #pushed: Snapshot | undefined;
 
   constructor(o: RepositoryParts) {
     this.#o = o;
@@ -50,7 +58,7 @@ export class PacksRepository implements RemoteRepository {
     lines: readonly PushLine[],
     { dryRun, atomic, leases, pushOptions }: Options,
   ): Promise<readonly PushResult[]> {
-    return await pushRefs(lines, {
+    const { results, after } = await pushRefs(lines, {
       git: this.#o.git,
       store: this.#store,
       packs: this.#packs,
@@ -62,5 +70,21 @@ export class PacksRepository implements RemoteRepository {
       options: pushOptions,
       draw: this.#o.draw,
     });
+    this.#pushed = after;
+    return results;
+  }
+
+  /** Merges small packs when there are many. Of several who push meanwhile one does. */
+  async tidy(): Promise<void> {
+    const after = this.#pushed;
+    if (after === undefined) return;
+    const tooMany = after.manifest.packs.length - MANY_PACKS;
+    if (tooMany < 0 || tooMany % NEXT_TURN > 0) return;
+    try {
+      await compact({ git: this.#store, store: this.#o.store }, after, { most: CHEAP });
+    } catch (error) {
+      // The next one who pushes will do it, or `holdall repo maintain`.
+      this.#o.draw?.(`The packs could not be merged: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
   }
 }

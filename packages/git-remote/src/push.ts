@@ -31,15 +31,21 @@ export interface PushParts {
   readonly draw: ((text: string) => void) | undefined;
 }
 
-/** Moves refs, all that may be moved, in one change. */
-export async function pushRefs(lines: readonly PushLine[], parts: PushParts): Promise<PushResult[]> {
-  const { git, listed, atomic, leases, dryRun } = parts;
-  const moves = await Moves.check(lines, { git, listed: listed?.manifest, options: { atomic, leases } });
-  if (!dryRun && moves.going.length > 0) await commit(moves, parts);
-  return moves.results;
+export interface Pushed {
+  readonly results: readonly PushResult[];
+  /** The state that the push has made, or a later one; undefined when it has made none. */
+  readonly after: Snapshot | undefined;
 }
 
-async function commit(moves: Moves, parts: PushParts): Promise<void> {
+/** Moves refs, all that may be moved, in one change. */
+export async function pushRefs(lines: readonly PushLine[], parts: PushParts): Promise<Pushed> {
+  const { git, listed, atomic, leases, dryRun } = parts;
+  const moves = await Moves.check(lines, { git, listed: listed?.manifest, options: { atomic, leases } });
+  const after = dryRun || moves.going.length === 0 ? undefined : await commit(moves, parts);
+  return { results: moves.results, after };
+}
+
+async function commit(moves: Moves, parts: PushParts): Promise<Snapshot | undefined> {
   const { git, store, packs, installed, listed, options, draw } = parts;
   await using folder = new Temporary(await mkdtemp(join(await git.objectFolder(), "push-")));
   const wants = moves.going.flatMap(({ to }) => to?.oid ?? []);
@@ -57,10 +63,12 @@ async function commit(moves: Moves, parts: PushParts): Promise<void> {
   const log = { what: "push", by, ...(options.length === 0 ? {} : { options }) } as const;
   const change = { log, make: (now: Manifest | undefined) => draft(now, moves, { branch, pack }) };
   const after = await store.commit(change, listed, bring);
-  if (after === undefined || pack === undefined) return;
-  // What is in it came from here.
-  const current = after.manifest.packs.map(({ name }) => name);
-  await installed.add([pack.name], current);
+  if (after !== undefined && pack !== undefined) {
+    // What is in it came from here.
+    const current = after.manifest.packs.map(({ name }) => name);
+    await installed.add([pack.name], current);
+  }
+  return after;
 }
 
 /** The state after the moves that may still be made. Undefined: none. */

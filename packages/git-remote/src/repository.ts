@@ -13,6 +13,8 @@ export interface RemoteRepository {
   fetch(wants: readonly string[]): Promise<readonly string[]>;
   /** Moves refs. One that does not move has a reason, in git's own words where git has any. */
   push(lines: readonly PushLine[], o: Options): Promise<readonly PushResult[]>;
+  /** What a push leaves to be done that nobody has to wait for. What goes wrong in it is nobody's loss. */
+  tidy?(): Promise<void>;
 }
 
 export interface Listing {
