@@ -1,9 +1,7 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type AzureLocation, formatAzureUrl, parseAzureUrl } from "./azure/options.ts";
 import { StorageError } from "./errors.ts";
-import { FsStore } from "./fs/store.ts";
 import { formatGcsUrl, type GcsLocation, parseGcsUrl } from "./gcs/options.ts";
-import { MemoryStore } from "./memory/store.ts";
 import type { ObjectStore } from "./port.ts";
 import { formatS3Url, parseS3Url, type S3Location } from "./s3/options.ts";
 
@@ -76,16 +74,20 @@ export function formatStoreUrl(url: StoreUrl): string {
 }
 
 /**
- * Makes the store that the URL names, and loads what it takes to reach it; the clouds' libraries only here. Asks nothing of
+ * Makes the store that the URL names, and loads what it takes to reach it, and that only. Asks nothing of
  * the store yet.
  * @throws StorageError `denied` when credentials are missing, `unsupported` when a library is
  */
 export async function openStore(url: StoreUrl): Promise<ObjectStore> {
   switch (url.kind) {
-    case "file":
+    case "file": {
+      const { FsStore } = await import("./fs/store.ts");
       return new FsStore(url.path);
-    case "memory":
+    }
+    case "memory": {
+      const { MemoryStore } = await import("./memory/store.ts");
       return new MemoryStore();
+    }
     case "s3": {
       const { openS3 } = await load("@aws-sdk/", () => import("./s3/open.ts"));
       return await openS3(url);

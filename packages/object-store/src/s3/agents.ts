@@ -1,6 +1,10 @@
-import { Agent as HttpAgent, type AgentOptions } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
+import type { Agent as HttpAgent, AgentOptions } from "node:http";
+import type { Agent as HttpsAgent } from "node:https";
 import { Socket } from "node:net";
+import { getBuiltinModule } from "node:process";
+
+// Imported, node:http would load all that it exports, a WebSocket too: more than half of what it takes to open a store.
+const [http, https] = [getBuiltinModule("node:http"), getBuiltinModule("node:https")];
 
 /** As many connections as one store is asked over at a time; more requests wait for one. */
 const CONNECTIONS = 256;
@@ -22,7 +26,7 @@ export function agents(idle: number): Agents {
 // consumer that takes nothing.
 const optionsFor = (idle: number): AgentOptions => ({ keepAlive: true, maxSockets: CONNECTIONS, timeout: idle });
 
-class PlainAgent extends HttpAgent {
+class PlainAgent extends http.Agent {
   readonly #idle: number;
 
   constructor(idle: number) {
@@ -40,7 +44,7 @@ class PlainAgent extends HttpAgent {
   }
 }
 
-class TlsAgent extends HttpsAgent {
+class TlsAgent extends https.Agent {
   readonly #idle: number;
 
   constructor(idle: number) {

@@ -13,7 +13,7 @@ export interface S3Connection {
   /** Sends each request once. Shares connections and credentials with the other. */
   readonly once: S3Client;
   /** Where presigned requests for the bucket go; ends with a slash. */
-  readonly publicUrl: URL;
+  readonly publicUrl: () => Promise<URL>;
 }
 
 export interface ConnectOptions {
@@ -38,7 +38,7 @@ export async function connectS3(location: S3Location, { idle = IDLE }: ConnectOp
   const named = profile === undefined ? {} : { profile };
   const region = await regionOf(location, named);
   const where = { ...named, region, ...(endpoint === undefined ? {} : { endpoint }) };
-  const pathStyle = location.pathStyle ?? (await locate(where, bucket)).custom;
+  const pathStyle = location.pathStyle ?? (isElsewhere(location) || (await locate(where, bucket)).custom);
   const config: S3ClientConfig = {
     ...where,
     forcePathStyle: pathStyle,
@@ -57,13 +57,22 @@ export async function connectS3(location: S3Location, { idle = IDLE }: ConnectOp
   const once = new S3Client({ ...config, credentials, requestHandler, maxAttempts: 1 });
   const outside = publicEndpoint === undefined ? where : { ...where, endpoint: publicEndpoint };
   const publicPathStyle = location.pathStyle ?? (publicEndpoint !== undefined || pathStyle);
+  let publicUrl: Promise<URL> | undefined;
   return {
     location,
     region,
     patient,
     once,
-    publicUrl: (await locate({ ...outside, forcePathStyle: publicPathStyle }, bucket)).url,
+    publicUrl: () =>
+      (publicUrl ??= locate({ ...outside, forcePathStyle: publicPathStyle }, bucket).then(({ url }) => url)),
   };
+}
+
+/** Whether it is plain to see that the bucket is at an endpoint of somebody's choosing. */
+function isElsewhere({ endpoint }: S3Location): boolean {
+  if (endpoint !== undefined) return true;
+  const { AWS_ENDPOINT_URL_S3: s3, AWS_ENDPOINT_URL: all, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignored } = process.env;
+  return (s3 || all || "") !== "" && ignored !== "true";
 }
 
 async function regionOf({ region }: S3Location, named: S3ClientConfig): Promise<string> {

@@ -34,7 +34,8 @@ export class Presigner {
     if (!Number.isInteger(expiresIn) || expiresIn < 1 || expiresIn > MOST_SECONDS) {
       throw new StorageError("invalid", `a request is signed for 1 to ${MOST_SECONDS} seconds, not for ${expiresIn}`);
     }
-    const { publicUrl, patient, location, region } = this.#connection;
+    const { patient, location, region } = this.#connection;
+    const publicUrl = await this.#connection.publicUrl();
     const date = new Date();
     const path = publicUrl.pathname + name.split("/").map(encoded).join("/");
     try {
