@@ -115,14 +115,16 @@ class Helper {
   }
 
   async #list(forPush: boolean): Promise<void> {
+    // The local repository will be asked about itself; meanwhile the store answers.
+    if (forPush) this.#git.objectFormat().catch(() => undefined);
     this.#repository ??= await this.#repositoryOver(this.#git);
     const listing = await this.#repository.list();
     const lines: string[] = [];
     if (this.#options.objectFormat) {
       lines.push(`:object-format ${listing?.objectFormat ?? (await this.#git.objectFormat())}`);
     }
-    // A push that mirrors would delete it.
-    if (!forPush && listing?.head !== undefined) lines.push(`@${listing.head} HEAD`);
+    // A push that mirrors would delete it; a clone that is told of a branch that is not there yet ends up without any.
+    if (!forPush && listing?.head !== undefined && listing.refs.has(listing.head)) lines.push(`@${listing.head} HEAD`);
     for (const [ref, { oid }] of listing?.refs ?? []) lines.push(`${oid} ${ref}`);
     await this.#answer([...lines, ""]);
   }
@@ -174,8 +176,8 @@ class Helper {
   async #isPartial(): Promise<boolean> {
     if (this.#options.partial || this.#options.fromPromisor) return true;
     if (this.#o.gitDir === undefined) return false;
-    if (await this.#git.isShallow()) return true;
-    return (await this.#git.tryRun(["config", "--get-regexp", String.raw`^remote\..*\.promisor$`])).code === 0;
+    const [cut, isPartial] = await Promise.all([this.#git.shallowCommits(), this.#git.isPartial()]);
+    return cut.size > 0 || isPartial;
   }
 
   async #repositoryOver(git: LocalGit): Promise<RemoteRepository> {

@@ -56,7 +56,7 @@ export class Installed {
   }
 
   async #path(): Promise<string> {
-    const folder = (await this.#git.run(["rev-parse", "--path-format=absolute", "--git-path", "holdall"])).trim();
+    const folder = await this.#git.noteFolder();
     await mkdir(folder, { recursive: true });
     return join(folder, `packs-${createHash("sha256").update(this.#url).digest("hex").slice(0, 16)}`);
   }

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { isRefName, refInTheWay, type ObjectFormat } from "@holdall/git-protocol";
 import type { LocalGit, RefRule, RefValue } from "@holdall/git-store";
 import type { Listing, PushLine, PushResult } from "./repository.ts";
@@ -40,6 +39,7 @@ export class Moves {
   readonly #lines: readonly PushLine[];
   readonly #refused = new Map<string, string>();
   #wanted: readonly Wanted[] = [];
+  #known: Promise<readonly string[]> | undefined;
   /** Refs that would not go forward. */
   readonly #rewrites = new Set<string>();
 
@@ -53,7 +53,7 @@ export class Moves {
   static async check(lines: readonly PushLine[], o: MovesParts): Promise<Moves> {
     const moves = new Moves(lines, o.listed?.objectFormat ?? (await o.git.objectFormat()), o);
     moves.#wanted = await moves.#lookUp();
-    await moves.#checkForward();
+    await Promise.all([moves.#checkForward(), moves.knownHere()]);
     await moves.#checkComplete();
     moves.allowed(o.listed);
     return moves;
@@ -113,9 +113,9 @@ export class Moves {
   }
 
   /** What the remote has of what is here. */
-  async knownHere(): Promise<string[]> {
-    const values = [...(this.#o.listed?.refs.values() ?? [])].map(({ oid }) => oid);
-    return values.length === 0 ? [] : [...(await this.#o.git.typesOf(new Set(values))).keys()];
+  knownHere(): Promise<readonly string[]> {
+    this.#known ??= this.#lookForListed();
+    return this.#known;
   }
 
   /** For a repository that comes into being: the branch that is checked out here, if it is pushed. */
@@ -124,6 +124,11 @@ export class Moves {
     const here = (await this.#o.git.tryRun(["symbolic-ref", "--quiet", "HEAD"])).stdout.trim();
     const usual = [here, "refs/heads/main", "refs/heads/master"].find((ref) => branches.includes(ref));
     return usual ?? branches[0] ?? (here === "" ? "refs/heads/main" : here);
+  }
+
+  async #lookForListed(): Promise<readonly string[]> {
+    const values = [...(this.#o.listed?.refs.values() ?? [])].map(({ oid }) => oid);
+    return values.length === 0 ? [] : [...(await this.#o.git.typesOf(new Set(values))).keys()];
   }
 
   async #lookUp(): Promise<Wanted[]> {
@@ -180,7 +185,7 @@ export class Moves {
   /** A shallow or partial clone does not have everything. What it lacks, pushed, would be missing for everybody. */
   async #checkComplete(): Promise<void> {
     const { git, selfContained } = this.#o;
-    const [cut, isPartial] = [await shallowCommits(git), await hasPromisor(git)];
+    const [cut, isPartial] = await Promise.all([git.shallowCommits(), git.isPartial()]);
     if (cut.size === 0 && !isPartial) return;
     const known = selfContained === true ? [] : (await this.knownHere()).map((oid) => `^${oid}`);
     for (const { ref, to } of this.going) {
@@ -213,17 +218,4 @@ async function objectsAt(
     const [, oid, type] = /^:([0-9a-f]+) ([a-z]+)$/.exec(line) ?? [];
     return oid === undefined || type === undefined ? undefined : { oid, type };
   });
-}
-
-/** Commits whose parents were left out. */
-async function shallowCommits(git: LocalGit): Promise<ReadonlySet<string>> {
-  if ((await git.run(["rev-parse", "--is-shallow-repository"])).trim() !== "true") return new Set();
-  const path = (await git.run(["rev-parse", "--path-format=absolute", "--git-path", "shallow"])).trim();
-  return new Set((await readFile(path, "utf8")).split("\n").filter((line) => line !== ""));
-}
-
-/** Whether objects may be missing here because another remote is to give them when they are needed. */
-async function hasPromisor(git: LocalGit): Promise<boolean> {
-  const settings = ["config", "--get-regexp", String.raw`^(extensions\.partialclone|remote\..*\.promisor)$`];
-  return (await git.tryRun(settings)).code === 0;
 }

@@ -49,9 +49,11 @@ async function commit(moves: Moves, parts: PushParts): Promise<Snapshot | undefi
   const { git, store, packs, installed, listed, options, draw } = parts;
   await using folder = new Temporary(await mkdtemp(join(await git.objectFolder(), "push-")));
   const wants = moves.going.flatMap(({ to }) => to?.oid ?? []);
-  const files =
-    wants.length === 0 ? undefined : await git.makePack(folder.path, { wants, haves: await moves.knownHere(), draw });
-  const branch = await moves.newHead();
+  const [files, head, by] = await Promise.all([
+    wants.length === 0 ? undefined : git.makePack(folder.path, { wants, haves: await moves.knownHere(), draw }),
+    listed?.manifest.head ?? moves.newHead(),
+    whoPushes(git),
+  ]);
   const pack = files && entryOf(files);
   const bring = async (): Promise<void> => {
     if (files === undefined) return;
@@ -59,9 +61,8 @@ async function commit(moves: Moves, parts: PushParts): Promise<Snapshot | undefi
     await packs.put(files, (bytes) => progress?.add(bytes));
     progress?.end();
   };
-  const by = (await git.tryRun(["var", "GIT_COMMITTER_IDENT"])).stdout.replace(/ \d+ [+-]\d+\s*$/, "");
   const log = { what: "push", by, ...(options.length === 0 ? {} : { options }) } as const;
-  const change = { log, make: (now: Manifest | undefined) => draft(now, moves, { branch, pack }) };
+  const change = { log, make: (now: Manifest | undefined) => draft(now, moves, { head, pack }) };
   const after = await store.commit(change, listed, bring);
   if (after !== undefined && pack !== undefined) {
     // What is in it came from here.
@@ -71,11 +72,16 @@ async function commit(moves: Moves, parts: PushParts): Promise<Snapshot | undefi
   return after;
 }
 
+/** For the log, as git knows the person. */
+async function whoPushes(git: LocalGit): Promise<string> {
+  return (await git.tryRun(["var", "GIT_COMMITTER_IDENT"])).stdout.replace(/ \d+ [+-]\d+\s*$/, "");
+}
+
 /** The state after the moves that may still be made. Undefined: none. */
 function draft(
   now: Manifest | undefined,
   moves: Moves,
-  { branch, pack }: { branch: string; pack: PackEntry | undefined },
+  { head, pack }: { head: string; pack: PackEntry | undefined },
 ): Draft | undefined {
   const refs = new Map(now?.refs);
   const updates: { ref: string; from?: string; to?: string }[] = [];
@@ -95,7 +101,7 @@ function draft(
   return {
     next: {
       objectFormat: now?.objectFormat ?? moves.format,
-      head: now?.head ?? branch,
+      head: now?.head ?? head,
       refs,
       packs: isNew ? [...packs, pack] : packs,
       retired: (now?.retired ?? []).filter(({ name }) => name !== pack?.name),

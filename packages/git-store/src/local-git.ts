@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { open, readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import type { ObjectFormat } from "@holdall/git-protocol";
 import type { PackFiles } from "./packs.ts";
@@ -42,12 +42,22 @@ const OF_A_REPOSITORY = [
   "GIT_COMMON_DIR",
 ];
 
+/** What does not change while git works. */
+interface Facts {
+  readonly format: ObjectFormat;
+  /** Paths, absolute. */
+  readonly objects: string;
+  readonly notes: string;
+  /** The file that lists commits without their parents; undefined when there are none. */
+  readonly shallow: string | undefined;
+}
+
 /** The user's own git, on one repository. */
 export class LocalGit {
   /** As `GIT_DIR` has it. */
   readonly gitDir: string;
   readonly #env: Readonly<NodeJS.ProcessEnv>;
-  #format: Promise<ObjectFormat> | undefined;
+  #facts: Promise<Facts> | undefined;
 
   constructor(gitDir: string, env: Readonly<NodeJS.ProcessEnv> = process.env) {
     this.gitDir = gitDir;
@@ -98,27 +108,36 @@ export class LocalGit {
     return await this.#spawn(args, [...input].map((line) => `${line}\n`).join(""));
   }
 
-  objectFormat(): Promise<ObjectFormat> {
-    // Git before 2.29 knows one only.
-    this.#format ??= this.tryRun(["rev-parse", "--show-object-format"]).then(({ code, stdout }) =>
-      code === 0 && stdout.trim() === "sha256" ? "sha256" : "sha1",
-    );
-    return this.#format;
+  async objectFormat(): Promise<ObjectFormat> {
+    return (await this.#known()).format;
   }
 
   /** Where packs are, which work trees share. */
   async packFolder(): Promise<string> {
-    return (await this.run(["rev-parse", "--path-format=absolute", "--git-path", "objects/pack"])).trim();
+    return join(await this.objectFolder(), "pack");
   }
 
   /** Where objects are, with room for those that are on their way. */
   async objectFolder(): Promise<string> {
-    return (await this.run(["rev-parse", "--path-format=absolute", "--git-path", "objects"])).trim();
+    return (await this.#known()).objects;
   }
 
-  /** Whether some commits have no parents here only because the clone is shallow. */
-  async isShallow(): Promise<boolean> {
-    return (await this.run(["rev-parse", "--is-shallow-repository"])).trim() === "true";
+  /** Where Holdall may keep notes. It need not be there. */
+  async noteFolder(): Promise<string> {
+    return (await this.#known()).notes;
+  }
+
+  /** Commits that have no parents here, because the clone is shallow. */
+  async shallowCommits(): Promise<ReadonlySet<string>> {
+    const { shallow } = await this.#known();
+    const lines = shallow === undefined ? "" : await readFile(shallow, "utf8");
+    return new Set(lines.split("\n").filter((line) => line !== ""));
+  }
+
+  /** Whether objects may be missing here because a remote is to give them when they are needed. */
+  async isPartial(): Promise<boolean> {
+    const settings = ["config", "--get-regexp", String.raw`^(extensions\.partialclone|remote\..*\.promisor)$`];
+    return (await this.tryRun(settings)).code === 0;
   }
 
   /** Whether all that these objects reach is here, as git itself looks after a fetch. */
@@ -174,6 +193,30 @@ export class LocalGit {
   /** Whether one commit is an ancestor of the other, or the same. Objects that are missing: no. */
   async isAncestor(ancestor: string, descendant: string): Promise<boolean> {
     return (await this.tryRun(["merge-base", "--is-ancestor", ancestor, descendant])).code === 0;
+  }
+
+  /** Asked once, as each question takes a process. */
+  #known(): Promise<Facts> {
+    this.#facts ??= this.#ask();
+    return this.#facts;
+  }
+
+  async #ask(): Promise<Facts> {
+    const paths = ["objects", "holdall", "shallow"].flatMap((path) => ["--git-path", path]);
+    const { code, stdout } = await this.tryRun([
+      "rev-parse",
+      "--is-shallow-repository",
+      ...paths,
+      "--show-object-format",
+    ]);
+    const [isShallow, objects = "", notes = "", shallow = "", format] = stdout.split("\n");
+    return {
+      // Git before 2.29 knows one only, and repeats the question. Outside of a repository it is the usual one.
+      format: code === 0 && format === "sha256" ? "sha256" : "sha1",
+      objects: resolve(objects),
+      notes: resolve(notes),
+      shallow: code === 0 && isShallow === "true" ? resolve(shallow) : undefined,
+    };
   }
 
   async #oidsIn(index: string): Promise<string[]> {
