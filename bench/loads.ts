@@ -1,5 +1,6 @@
 import { batches } from "./batches.bench.ts";
 import { client } from "./client.bench.ts";
+import { gitRemote } from "./git-remote.bench.ts";
 import { largeDownload } from "./large-download.bench.ts";
 import { largeUpload } from "./large-upload.bench.ts";
 import { memory } from "./memory.bench.ts";
@@ -19,5 +20,6 @@ export const loads: readonly Bench[] = [
   memory,
   s3Store,
   signing,
+  gitRemote,
   start,
 ];

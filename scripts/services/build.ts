@@ -19,6 +19,14 @@ interface Builder {
   readonly programs: string;
 }
 
+/** Of its packages it finds its own wherever it is moved, though the scripts among them do not find it. */
+const MAKE_ENVIRONMENT = `
+import os, subprocess, sys, venv
+folder = os.environ["HOLDALL_ENVIRONMENT"]
+venv.create(folder, with_pip=True, symlinks=True)
+subprocess.check_call([folder + "/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", sys.argv[1]])
+`;
+
 const BUILDERS: Readonly<Record<Tool, Builder>> = {
   go: {
     title: "Go (https://go.dev/dl)",
@@ -42,6 +50,15 @@ const BUILDERS: Readonly<Record<Tool, Builder>> = {
     title: "npm (https://nodejs.org)",
     args: ({ package: name, version }) => ["install", "--global", "--no-audit", "--no-fund", `${name}@${version}`],
     env: (folder) => ({ npm_config_prefix: folder }),
+    kept: ".",
+    programs: "bin",
+  },
+  python3: {
+    title: "Python (https://python.org)",
+    packages: { "apt-get": "python3-venv", dnf: "python3", apk: "python3", brew: "python" },
+    atLeast: { version: "3.10", args: ["--version"], pattern: /^Python (\d+\.\d+\S*)/m },
+    args: ({ package: name, version }) => ["-c", MAKE_ENVIRONMENT, `${name}==${version}`],
+    env: (folder) => ({ HOLDALL_ENVIRONMENT: folder }),
     kept: ".",
     programs: "bin",
   },

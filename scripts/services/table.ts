@@ -11,7 +11,9 @@ export type ServiceName =
   | "rudolfs"
   | "versitygw"
   | "fake-gcs-server"
-  | "azurite";
+  | "azurite"
+  | "git-remote-s3"
+  | "git-remote-s3-old";
 
 export interface Service {
   /** What needs it, for the table that `scripts/services.ts list` prints. */
@@ -35,8 +37,8 @@ type Source =
 
 export interface BuiltSource {
   readonly kind: "built";
-  readonly with: "go" | "cargo" | "npm";
-  /** The Go module, the crate, or the npm package. */
+  readonly with: "go" | "cargo" | "npm" | "python3";
+  /** The Go module, the crate, or the npm or Python package. */
   readonly package: string;
   readonly version: string;
   /** Whether one on PATH, which may have any version, does as well. */
@@ -47,6 +49,17 @@ export type PackageClient = "apt-get" | "dnf" | "apk" | "brew";
 
 /** What a package is called by each package client. */
 export type SystemPackages = Readonly<Record<PackageClient, string>>;
+
+/** git-remote-s3 tells no version: the Python that it is installed for is asked, which runs it too. */
+const gitRemoteS3 = (version: string): Pick<Service, "program" | "version" | "source" | "automatic"> => ({
+  program: "python",
+  version: {
+    args: ["-c", "from importlib.metadata import version; print('git-remote-s3', version('git-remote-s3'))"],
+    pattern: /^git-remote-s3 (\S+)/m,
+  },
+  source: { kind: "built", with: "python3", package: "git-remote-s3", version, onPath: false },
+  automatic: true,
+});
 
 const everywhere = (name: string): SystemPackages => ({
   "apt-get": name,
@@ -158,6 +171,8 @@ export const services: Readonly<Record<ServiceName, Service>> = {
     source: { kind: "built", with: "npm", package: "azurite", version: "3.36.0", onPath: true },
     automatic: true,
   },
+  "git-remote-s3": { purpose: "the stories of people who move over from it: its newest", ...gitRemoteS3("0.4.2") },
+  "git-remote-s3-old": { purpose: "the same: one from before it had locks", ...gitRemoteS3("0.1.20") },
 };
 
 export const serviceNames: readonly ServiceName[] = Object.keys(services) as ServiceName[];

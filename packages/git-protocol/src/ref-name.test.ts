@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isRefName, refInTheWay } from "./ref-name.ts";
+import { isRefName, RefNames } from "./ref-name.ts";
 
 /** What git itself says. */
 function gitTakes(name: string): boolean {
@@ -53,8 +53,18 @@ test("names that git takes may still be none for others", () => {
   }
 });
 
-test("a name is in the way of those below it and above it", () => {
-  assert.equal(refInTheWay("refs/heads/a", ["refs/heads/a/b"]), "refs/heads/a/b");
-  assert.equal(refInTheWay("refs/heads/a/b/c", ["refs/heads/x", "refs/heads/a"]), "refs/heads/a");
-  assert.equal(refInTheWay("refs/heads/a", ["refs/heads/a", "refs/heads/ab", "refs/heads/a-b/c"]), undefined);
+test("a name is in the way of those below it and above it, for as long as it is there", () => {
+  const names = new RefNames(["refs/heads/a/b", "refs/heads/a/c", "refs/heads/x"]);
+  assert.equal(names.inTheWayOf("refs/heads/a"), "refs/heads/a/b");
+  assert.equal(names.inTheWayOf("refs/heads/x/y/z"), "refs/heads/x");
+  for (const name of ["refs/heads/x", "refs/heads/a/b", "refs/heads/ab", "refs/heads/a-b/c", "refs/heads/xy/z"]) {
+    assert.equal(names.inTheWayOf(name), undefined, name);
+  }
+  names.delete("refs/heads/a/b");
+  assert.equal(names.inTheWayOf("refs/heads/a"), "refs/heads/a/c");
+  names.delete("refs/heads/a/c");
+  names.delete("refs/heads/none");
+  assert.equal(names.inTheWayOf("refs/heads/a"), undefined);
+  names.add("refs/heads/a");
+  assert.equal(names.inTheWayOf("refs/heads/a/b"), "refs/heads/a");
 });

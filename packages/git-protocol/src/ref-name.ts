@@ -18,14 +18,41 @@ export function isRefName(text: string): boolean {
 }
 
 /**
- * A name among those that another one stands in the way of, because git may keep refs as files: `refs/heads/a` and
+ * Names of refs, for finding those that stand in each other's way because git may keep refs as files: `refs/heads/a` and
  * `refs/heads/a/b` cannot both be.
  */
-export function refInTheWay(name: string, others: Iterable<string>): string | undefined {
-  for (const other of others) if (isBelow(name, other) || isBelow(other, name)) return other;
-  return undefined;
+export class RefNames {
+  readonly #names = new Set<string>();
+  /** How many of them are below each folder: there may be tens of thousands, and as many to be compared with them. */
+  readonly #below = new Map<string, number>();
+
+  constructor(names: Iterable<string> = []) {
+    for (const name of names) this.add(name);
+  }
+
+  add(name: string): void {
+    if (this.#names.has(name)) return;
+    this.#names.add(name);
+    for (const folder of foldersOf(name)) this.#below.set(folder, (this.#below.get(folder) ?? 0) + 1);
+  }
+
+  delete(name: string): void {
+    if (!this.#names.delete(name)) return;
+    for (const folder of foldersOf(name)) {
+      const left = (this.#below.get(folder) ?? 0) - 1;
+      if (left > 0) this.#below.set(folder, left);
+      else this.#below.delete(folder);
+    }
+  }
+
+  /** One of them that another name cannot be beside. */
+  inTheWayOf(name: string): string | undefined {
+    for (const folder of foldersOf(name)) if (this.#names.has(folder)) return folder;
+    if (!this.#below.has(name)) return undefined;
+    return [...this.#names].find((other) => other.startsWith(`${name}/`));
+  }
 }
 
-function isBelow(name: string, folder: string): boolean {
-  return name.startsWith(folder) && name[folder.length] === "/";
+function* foldersOf(name: string): Generator<string> {
+  for (let at = name.indexOf("/"); at >= 0; at = name.indexOf("/", at + 1)) yield name.slice(0, at);
 }

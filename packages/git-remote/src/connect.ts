@@ -5,12 +5,13 @@ import { configFile, encodePkt, headFile, pktLine, readPkts, type ObjectFormat, 
 import { GitStoreError, LocalGit } from "@holdall/git-store";
 import type { Cache } from "./cache.ts";
 import type { Input } from "./input.ts";
-import type { Listing, RemoteRepository } from "./repository.ts";
+import type { Opened } from "./open-repository.ts";
+import type { Listing } from "./repository.ts";
 
 export interface ConnectParts {
   readonly cache: Cache;
-  /** The remote, whose objects come into the cache. */
-  readonly repository: () => Promise<RemoteRepository>;
+  /** Looks at the remote, whose objects come into the cache. */
+  readonly open: () => Promise<Opened>;
   readonly input: Input;
   /** Takes bytes for git; resolves when there is room for more. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
@@ -100,9 +101,8 @@ class Session {
   }
 
   async #bringUpToDate(): Promise<void> {
-    const { cache } = this.#o;
-    const repository = await this.#o.repository();
-    const listing = await repository.list();
+    const { cache, open } = this.#o;
+    const { repository, listing } = await open();
     const format = listing?.objectFormat ?? "sha1";
     await cache.prepare(format);
     await cache.complete(async () => {

@@ -7,7 +7,7 @@ import { Cache } from "./cache.ts";
 import { serveUploadPack } from "./connect.ts";
 import { Input } from "./input.ts";
 import { noOptions, setOption } from "./options.ts";
-import { PacksRepository } from "./packs-repository.ts";
+import { type Layout, openRepository, type Opened } from "./open-repository.ts";
 import type { PushLine, RemoteRepository } from "./repository.ts";
 
 export interface HelperOptions {
@@ -24,6 +24,9 @@ export interface HelperOptions {
   readonly output: Writable;
   /** For people: takes text as it is. */
   readonly say: (text: string) => void;
+  /** As in {@link openRepository}. */
+  readonly layout?: Layout | undefined;
+  readonly zip?: boolean;
   readonly singleWriter?: boolean;
 }
 
@@ -117,8 +120,7 @@ class Helper {
   async #list(forPush: boolean): Promise<void> {
     // The local repository will be asked about itself; meanwhile the store answers.
     if (forPush) this.#git.objectFormat().catch(() => undefined);
-    this.#repository ??= await this.#repositoryOver(this.#git);
-    const listing = await this.#repository.list();
+    const listing = await this.#look();
     const lines: string[] = [];
     if (this.#options.objectFormat) {
       lines.push(`:object-format ${listing?.objectFormat ?? (await this.#git.objectFormat())}`);
@@ -127,6 +129,13 @@ class Helper {
     if (!forPush && listing?.head !== undefined && listing.refs.has(listing.head)) lines.push(`@${listing.head} HEAD`);
     for (const [ref, { oid }] of listing?.refs ?? []) lines.push(`${oid} ${ref}`);
     await this.#answer([...lines, ""]);
+  }
+
+  async #look(): Promise<Opened["listing"]> {
+    if (this.#repository !== undefined) return await this.#repository.list();
+    const { repository, listing } = await this.#open(this.#git);
+    this.#repository = repository;
+    return listing;
   }
 
   async #fetch(wants: readonly string[]): Promise<void> {
@@ -164,7 +173,7 @@ class Helper {
     const cache = Cache.at(this.#o.cacheFolder, this.#o.url);
     await serveUploadPack({
       cache,
-      repository: () => this.#repositoryOver(cache.git),
+      open: () => this.#open(cache.git),
       input: this.#input,
       write: (bytes) => this.#write(bytes),
       fromPromisor: this.#options.fromPromisor,
@@ -180,11 +189,11 @@ class Helper {
     return cut.size > 0 || isPartial;
   }
 
-  async #repositoryOver(git: LocalGit): Promise<RemoteRepository> {
-    const { url, say, singleWriter = false } = this.#o;
+  async #open(git: LocalGit): Promise<Opened> {
+    const { url, layout, say, zip = false, singleWriter = false } = this.#o;
     const store = await this.#store();
     const draw = this.#options.progress && this.#options.verbosity > 0 ? say : undefined;
-    return new PacksRepository({ store, git, url, singleWriter, draw });
+    return await openRepository({ store, git, url, layout, zip, singleWriter, say, draw });
   }
 
   #store(): Promise<ObjectStore> {

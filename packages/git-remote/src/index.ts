@@ -1,1 +1,2 @@
 export { runHelper, type HelperOptions } from "./helper.ts";
+export type { Layout } from "./open-repository.ts";

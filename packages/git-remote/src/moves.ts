@@ -1,4 +1,4 @@
-import { isRefName, refInTheWay, type ObjectFormat } from "@holdall/git-protocol";
+import { isRefName, type ObjectFormat, RefNames } from "@holdall/git-protocol";
 import type { LocalGit, RefRule, RefValue } from "@holdall/git-store";
 import type { Listing, PushLine, PushResult } from "./repository.ts";
 import { isDenied } from "./rules.ts";
@@ -81,7 +81,7 @@ export class Moves {
 
   /** Those that may be made to the repository as it is now, one after another; the others are refused. */
   allowed(now: RefState | undefined): readonly Move[] {
-    const refs = new Set(now?.refs.keys());
+    const refs = new RefNames(now?.refs.keys());
     for (const move of this.going) {
       const reason = this.reasonAgainst(move, now, refs);
       if (reason !== undefined) this.refuse(move.ref, reason);
@@ -95,7 +95,7 @@ export class Moves {
    * Why a move may not be made to the repository as it is now, which may be later than it was when git decided.
    * @param refs the names that are there, or will be by other moves of this push
    */
-  reasonAgainst({ ref, to }: Move, now: RefState | undefined, refs: Iterable<string>): string | undefined {
+  reasonAgainst({ ref, to }: Move, now: RefState | undefined, refs: RefNames): string | undefined {
     const { listed, options } = this.#o;
     const current = now?.refs.get(ref)?.oid;
     if (options.leases.has(ref)) {
@@ -108,7 +108,7 @@ export class Moves {
       return undefined;
     }
     if (this.#rewrites.has(ref) && isDenied(rules, ref, "force")) return "protected against force";
-    const other = current === undefined ? refInTheWay(ref, refs) : undefined;
+    const other = current === undefined ? refs.inTheWayOf(ref) : undefined;
     return other === undefined ? undefined : `${other} is in the way: a ref cannot be below another`;
   }
 
@@ -169,12 +169,19 @@ export class Moves {
     });
     if (changes.length === 0) return;
     const types = await git.typesOf(new Set(changes.flatMap(({ from, to }) => [from, to.peeled ?? to.oid])));
+    // Many refs may move alike, and each question takes a process.
+    const known = new Map<string, boolean>();
+    const isAncestor = async (from: string, to: string): Promise<boolean> => {
+      const isIt = known.get(`${from} ${to}`) ?? (await git.isAncestor(from, to));
+      known.set(`${from} ${to}`, isIt);
+      return isIt;
+    };
     for (const { ref, from, to, force } of changes) {
       const isCommit = (oid: string): boolean => ["commit", "tag"].includes(types.get(oid) ?? "");
       let why: string | undefined;
       if (!types.has(from)) why = "fetch first";
       else if (!isCommit(from) || !isCommit(to.peeled ?? to.oid)) why = "needs force";
-      else if (!(await git.isAncestor(from, to.oid))) why = "non-fast forward";
+      else if (!(await isAncestor(from, to.oid))) why = "non-fast forward";
       // A tag does not move, not even forward.
       if (ref.startsWith("refs/tags/")) why = "already exists";
       if (why !== undefined) this.#rewrites.add(ref);

@@ -3,8 +3,9 @@
  * - `newer-format`: it was written by a later version of Holdall.
  * - `unsupported`: the store cannot do what is asked.
  * - `contended`: others were faster, again and again.
+ * - `refused`: it cannot be done to the repository as it is.
  */
-export type GitStoreErrorCode = "corrupt" | "newer-format" | "unsupported" | "contended";
+export type GitStoreErrorCode = "corrupt" | "newer-format" | "unsupported" | "contended" | "refused";
 
 /** Something about a repository in a store; the message is for whoever runs git, and holds no secret. */
 export class GitStoreError extends Error {

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store";
+import { StorageError, type ObjectStore } from "@holdall/object-store";
 import { GitStoreError } from "./errors.ts";
-import { logKey, MANIFEST_KEY, VIEW_KEYS } from "./keys.ts";
+import { indexKey, logKey, MANIFEST_KEY, packKey, VIEW_KEYS } from "./keys.ts";
 import { formatLogEntry, parentIn, type LogEntry } from "./log-entry.ts";
-import { formatManifest, MAX_MANIFEST_BYTES, parseManifest, type Manifest } from "./manifest.ts";
+import { formatManifest, parseManifest, type Manifest } from "./manifest.ts";
+import { readSmall } from "./small-object.ts";
 import { changedViews } from "./views.ts";
 
 /** The repository as it was at one moment. */
@@ -22,7 +23,7 @@ export interface Change {
    * @returns the state that is to follow, and what moves in it; undefined when nothing is to be done
    * @throws whatever makes the change impossible; nothing is committed then
    */
-  readonly make: (now: Manifest | undefined) => Draft | undefined;
+  readonly make: (now: Manifest | undefined) => Draft | undefined | Promise<Draft | undefined>;
 }
 
 export interface Draft {
@@ -73,7 +74,7 @@ export class GitStore {
    * @throws GitStoreError when there is one that cannot be read; StorageError
    */
   async read(): Promise<Snapshot | undefined> {
-    const found = await this.#bytes(MANIFEST_KEY);
+    const found = await readSmall(this.#store, MANIFEST_KEY);
     return found && { manifest: parseManifest(found.bytes), etag: found.etag };
   }
 
@@ -94,7 +95,7 @@ export class GitStore {
     const tried: Manifest[] = [];
     let before = known;
     for (let attempt = 1; attempt <= this.#attempts; attempt += 1) {
-      const draft = change.make(before?.manifest);
+      const draft = await change.make(before?.manifest);
       if (draft === undefined) return undefined;
       const manifest: Manifest = {
         ...draft.next,
@@ -103,7 +104,12 @@ export class GitStore {
         parent: before?.manifest.transaction,
         at: new Date(),
       };
-      await Promise.all([this.#writeLog(manifest, change, draft), attempt === 1 ? bring() : undefined]);
+      // When one fails, the other has ended too: files that it reads may be removed then.
+      const brought = await Promise.allSettled([
+        this.#writeLog(manifest, before?.manifest, change, draft),
+        attempt === 1 ? bring() : this.#requirePacks(manifest, before?.manifest),
+      ]);
+      for (const one of brought) if (one.status === "rejected") throw one.reason;
       tried.push(manifest);
       const outcome = await this.#swap(before, tried);
       if (outcome.committed !== undefined) {
@@ -158,16 +164,41 @@ export class GitStore {
     while (generation > ours.generation && parent !== undefined) {
       [generation, transaction] = [generation - 1, parent];
       if (generation === ours.generation) break;
-      const entry = await this.#bytes(logKey({ generation, transaction }));
+      const entry = await readSmall(this.#store, logKey({ generation, transaction }));
       parent = entry && parentIn(entry.bytes);
     }
     return generation === ours.generation && transaction === ours.transaction;
   }
 
-  async #writeLog(manifest: Manifest, { log }: Change, { updates }: Draft): Promise<void> {
-    const { generation, transaction, parent, at } = manifest;
-    const bytes = formatLogEntry({ generation, transaction, parent, at, ...log, updates });
+  async #writeLog(
+    manifest: Manifest,
+    before: Manifest | undefined,
+    { log }: Change,
+    { updates }: Draft,
+  ): Promise<void> {
+    const { generation, transaction, parent, at, head } = manifest;
+    const bytes = formatLogEntry({
+      generation,
+      transaction,
+      parent,
+      at,
+      ...log,
+      ...(before === undefined || before.head === head ? {} : { head: { from: before.head, to: head } }),
+      updates: updates.map((update) => {
+        const fromPeeled = before?.refs.get(update.ref)?.peeled;
+        return { ...update, ...(fromPeeled === undefined ? {} : { fromPeeled }) };
+      }),
+    });
     await this.#store.put(logKey(manifest), once(bytes), { size: bytes.length, contentType: "application/json" });
+  }
+
+  /** Others have changed the repository since these packs were brought: maintenance may have removed one that was old. */
+  async #requirePacks({ packs }: Manifest, before: Manifest | undefined): Promise<void> {
+    const known = new Set(before?.packs.map(({ name }) => name));
+    const keys = packs.flatMap(({ name }) => (known.has(name) ? [] : [packKey(name), indexKey(name)]));
+    const stats = await Promise.all(keys.map(async (key) => await this.#store.stat(key)));
+    if (!stats.includes(undefined)) return;
+    throw new GitStoreError("contended", "maintenance has just removed what was to be used: try again");
   }
 
   /**
@@ -197,20 +228,6 @@ export class GitStore {
       "the store has no conditional writes, so two who push at once could undo each other's work without noticing: use " +
         'another store ("holdall store probe" says what one is fit for), or state that there is a single writer',
     );
-  }
-
-  async #bytes(key: ObjectKey): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
-    try {
-      const { body, etag, size } = await this.#store.get(key);
-      if (size > MAX_MANIFEST_BYTES) {
-        await body[Symbol.asyncIterator]().return?.();
-        throw new GitStoreError("corrupt", `${key} has ${size} bytes, which is more than any has`);
-      }
-      return { bytes: Buffer.concat(await Array.fromAsync(body)), etag };
-    } catch (error) {
-      if (error instanceof StorageError && error.code === "not-found") return undefined;
-      throw error;
-    }
   }
 }
 

@@ -1,9 +1,17 @@
+export { deletingBranch, pointingHead, protecting, unprotecting } from "./admin.ts";
+export { diagnose, repair, type Finding } from "./doctor.ts";
 export { GitStoreError, type GitStoreErrorCode } from "./errors.ts";
+export { findRepositories, type FoundRepository } from "./find-repositories.ts";
+export { fsck, type FsckReport } from "./fsck.ts";
 export { runToMerge } from "./geometry.ts";
 export { GitStore, type Change, type Draft, type GitStoreOptions, type Snapshot } from "./git-store.ts";
+export { history } from "./history.ts";
 export { GitError, LocalGit, type Ran } from "./local-git.ts";
 export type { LogEntry, RefUpdate } from "./log-entry.ts";
+export { maintain, type Maintained } from "./maintain.ts";
 export { collectGarbage, compact, GRACE, type Kept } from "./maintenance.ts";
 export type { Denied, Manifest, PackEntry, RefRule, RefValue, RetiredPack } from "./manifest.ts";
 export { entryOf, Packs, type PackFiles } from "./packs.ts";
+export { applyRestore, planRestore, type RestorePlan } from "./restore.ts";
+export { isDenied, isRefPattern } from "./rules.ts";
 export { removeTemporaries, Temporary } from "./temporaries.ts";

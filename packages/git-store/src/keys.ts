@@ -32,5 +32,22 @@ export function indexKey(name: string): ObjectKey {
 const GENERATION_DIGITS = 12;
 
 export function logKey({ generation, transaction }: { generation: number; transaction: string }): ObjectKey {
-  return parseKey(`holdall/log/${String(generation).padStart(GENERATION_DIGITS, "0")}-${transaction}.json`);
+  return parseKey(`${logKeysFrom(generation)}-${transaction}.json`);
+}
+
+export const LOG_PREFIX = "holdall/log/";
+
+const LOG_FILE = /^holdall\/log\/(\d{12,})-([0-9a-f-]{36})\.json$/;
+
+/** What comes before the keys of a generation and all later ones. */
+export function logKeysFrom(generation: number): string {
+  return `${LOG_PREFIX}${String(generation).padStart(GENERATION_DIGITS, "0")}`;
+}
+
+/** Whose entry a key is; undefined for other keys. */
+export function transactionIn(
+  key: ObjectKey,
+): { readonly generation: number; readonly transaction: string } | undefined {
+  const [, generation, transaction] = LOG_FILE.exec(key) ?? [];
+  return transaction === undefined ? undefined : { generation: Number(generation), transaction };
 }

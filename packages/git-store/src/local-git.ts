@@ -52,6 +52,9 @@ interface Facts {
   readonly shallow: string | undefined;
 }
 
+/** By which git's commands end that were called in a way that they do not know. */
+const UNKNOWN_OPTION = 129;
+
 /** The user's own git, on one repository. */
 export class LocalGit {
   /** As `GIT_DIR` has it. */
@@ -179,14 +182,17 @@ export class LocalGit {
     return await this.#madeIn(folder);
   }
 
-  /** Makes one pack of all that is in these packs, which are in the repository. */
+  /**
+   * Makes one pack of all that is in these packs, which are in the repository.
+   * @returns undefined when git cannot do that: before 2.32
+   */
   async mergePacks(folder: string, names: readonly string[]): Promise<PackFiles | undefined> {
-    const packs = await this.packFolder();
-    const oids = new Set<string>();
-    for (const name of names) {
-      for (const oid of await this.#oidsIn(join(packs, `${name}.idx`))) oids.add(oid);
-    }
-    await this.run(["pack-objects", "--delta-base-offset", "--non-empty", "-q", join(folder, "pack")], oids);
+    // Of names alone git would not know which objects are versions of one file, and keep most of them whole.
+    const args = ["pack-objects", "--stdin-packs", "--delta-base-offset", "--non-empty", "-q", join(folder, "pack")];
+    const lines = names.map((name) => `${name}.pack`);
+    const { code, stderr } = await this.tryRun(args, lines);
+    if (code === UNKNOWN_OPTION) return undefined;
+    if (code !== 0) throw new GitError(args, code, stderr);
     return await this.#madeIn(folder);
   }
 
@@ -217,14 +223,6 @@ export class LocalGit {
       notes: resolve(notes),
       shallow: code === 0 && isShallow === "true" ? resolve(shallow) : undefined,
     };
-  }
-
-  async #oidsIn(index: string): Promise<string[]> {
-    const { stdout } = await this.#spawn(
-      ["show-index", `--object-format=${await this.objectFormat()}`],
-      await readFile(index),
-    );
-    return stdout.split("\n").flatMap((line) => line.split(" ")[1] ?? []);
   }
 
   async #madeIn(folder: string): Promise<PackFiles | undefined> {

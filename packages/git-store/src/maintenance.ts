@@ -1,14 +1,11 @@
-import { mkdir, mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { ObjectStore } from "@holdall/object-store";
 import { runToMerge } from "./geometry.ts";
 import type { Draft, GitStore, Snapshot } from "./git-store.ts";
-import { indexKey, packKey, packNameIn, PACKS_PREFIX } from "./keys.ts";
-import { LocalGit } from "./local-git.ts";
+import { indexKey, packKey } from "./keys.ts";
 import type { Manifest, PackEntry } from "./manifest.ts";
 import { entryOf, Packs } from "./packs.ts";
-import { Temporary } from "./temporaries.ts";
+import { storedPacks } from "./stored-packs.ts";
+import { TemporaryRepository } from "./temporary-repository.ts";
 
 /** A reader or a pusher may have seen a pack so long ago, in milliseconds. */
 export const GRACE: number = 14 * 24 * 3_600_000;
@@ -32,38 +29,33 @@ export async function compact(
   o: { readonly most?: number } = {},
 ): Promise<Snapshot | undefined> {
   const { packs, objectFormat: format } = now.manifest;
-  const count = runToMerge(packs);
-  const run = packs.slice(packs.length - count);
+  const run = packs.slice(packs.length - runToMerge(packs));
   const bytes = run.reduce((sum, { size }) => sum + size, 0);
-  if (count === 0 || bytes > (o.most ?? Number.POSITIVE_INFINITY)) return undefined;
-  await using folder = new Temporary(await mkdtemp(join(tmpdir(), "holdall-compact-")));
-  const bare = join(folder.path, "repository");
-  const local = LocalGit.apart(bare);
-  await local.run(["init", "--quiet", "--bare", `--object-format=${format}`, bare]);
-  const stored = new Packs(store);
-  for (const entry of run) await stored.fetch(entry, await local.packFolder(), { format, keep: "to be merged" });
-  const out = join(folder.path, "out");
-  await mkdir(out);
+  if (run.length === 0 || bytes > (o.most ?? Number.POSITIVE_INFINITY)) return undefined;
+  await using repository = await TemporaryRepository.create(store, format);
+  await repository.fetch(run);
   const names = run.map(({ name }) => name);
-  const files = await local.mergePacks(out, names);
+  const files = await repository.mergePacks(names);
   if (files === undefined) return undefined;
   const merged = entryOf(files);
   const make = (then: Manifest | undefined): Draft | undefined => then && replaced(then, names, merged);
-  return await git.commit({ log: { what: "compact" }, make }, now, async () => await stored.put(files));
+  return await git.commit({ log: { what: "compact" }, make }, now, async () => await new Packs(store).put(files));
 }
 
 /** The state with one pack in the place of several. Undefined when they are not all there any more. */
-function replaced(now: Manifest, names: readonly string[], merged: PackEntry): Draft | undefined {
+export function replaced(now: Manifest, names: readonly string[], merged: PackEntry): Draft | undefined {
   const at = now.packs.findIndex(({ name }) => name === names[0]);
   const isThere = names.every((name, index) => now.packs[at + index]?.name === name);
-  if (at < 0 || !isThere || names.includes(merged.name) || now.deleting.includes(merged.name)) return undefined;
+  // One of them may have all that the others have.
+  const left = names.filter((name) => name !== merged.name);
+  if (at < 0 || !isThere || left.length === 0 || now.deleting.includes(merged.name)) return undefined;
   return {
     next: {
       ...now,
       packs: [...now.packs.slice(0, at), merged, ...now.packs.slice(at + names.length)],
       retired: [
         ...now.retired.filter(({ name }) => name !== merged.name),
-        ...names.map((name) => ({ name, at: new Date() })),
+        ...left.map((name) => ({ name, at: new Date() })),
       ],
     },
     updates: [],
@@ -97,6 +89,8 @@ export async function collectGarbage(
   const names = (condemned ?? read).manifest.deleting;
   if (names.length === 0) return [];
   for (const name of names) {
+    // Somebody else who maintains may be done with it, and somebody who pushes may have brought it anew.
+    if ((await git.read())?.manifest.deleting.includes(name) !== true) continue;
     // Without its index a pack is none; without its pack an index would be a riddle.
     await store.delete(indexKey(name));
     await store.delete(packKey(name));
@@ -120,11 +114,7 @@ function condemning(now: Manifest, names: readonly string[]): Draft | undefined 
 }
 
 /** Packs in the store of which both files, as far as they are there, came before that time. */
-async function oldPacks(store: ObjectStore, before: number): Promise<Set<string>> {
-  const newest = new Map<string, number>();
-  for await (const { key, modifiedAt } of store.list(PACKS_PREFIX)) {
-    const name = packNameIn(key);
-    if (name !== undefined) newest.set(name, Math.max(newest.get(name) ?? 0, modifiedAt.getTime()));
-  }
-  return new Set([...newest].flatMap(([name, at]) => (at < before ? [name] : [])));
+async function oldPacks(store: ObjectStore, before: number): Promise<ReadonlySet<string>> {
+  const packs = await storedPacks(store);
+  return new Set([...packs].flatMap(([name, { modifiedAt }]) => (modifiedAt.getTime() < before ? [name] : [])));
 }

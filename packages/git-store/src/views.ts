@@ -1,6 +1,8 @@
 import { configFile, headFile, infoPacksFile, infoRefsFile } from "@holdall/git-protocol";
-import type { VIEW_KEYS } from "./keys.ts";
+import type { ObjectStore } from "@holdall/object-store";
+import { VIEW_KEYS } from "./keys.ts";
 import { compareBytes, type Manifest } from "./manifest.ts";
+import { readSmall } from "./small-object.ts";
 
 export type View = keyof typeof VIEW_KEYS;
 
@@ -23,4 +25,15 @@ export function changedViews(now: Manifest, before: Manifest | undefined): reado
   const texts = viewsOf(now);
   const all: readonly View[] = ["head", "config", "infoRefs", "infoPacks"];
   return all.flatMap((view) => (texts[view] === old?.[view] ? [] : [[view, texts[view]] as const]));
+}
+
+/** Those that do not show this state. Somebody who has just changed it may be about to write them. */
+export async function staleViews(store: ObjectStore, now: Manifest): Promise<readonly View[]> {
+  const shown = await Promise.all(
+    changedViews(now, undefined).map(async ([view, text]) => {
+      const found = await readSmall(store, VIEW_KEYS[view]);
+      return found?.bytes.equals(Buffer.from(text)) === true ? [] : [view];
+    }),
+  );
+  return shown.flat();
 }

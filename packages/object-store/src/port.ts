@@ -133,6 +133,14 @@ export interface PutOptions extends CallOptions {
   readonly ifMatch?: string;
   readonly contentType?: string;
   /**
+   * What whoever gets the object from the store itself is answered as `Content-Disposition` (RFC 6266). Advice, as the type and
+   * the metadata are: a store without a place for it overlooks it. At present only S3 keeps this and metadata.
+   * @throws StorageError `invalid` when it is more than printable ASCII
+   */
+  readonly contentDisposition?: string;
+  /** What the object is to carry for programs that read the store themselves: lower-case names, printable ASCII. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /**
    * The chunks are given away: the store may free the memory of those that have an ArrayBuffer of their own as soon as
    * they are stored. It is then gone at once, where the garbage collector would let many pile up.
    */

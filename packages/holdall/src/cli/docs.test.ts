@@ -21,7 +21,9 @@ const sections = new Map(
 
 function* leaves(command: Command, path: string): Generator<{ usage: string; command: Command }> {
   if (command.commands.length === 0) {
-    const args = command.registeredArguments.map((argument) => ` <${argument.name()}>`).join("");
+    const args = command.registeredArguments
+      .map((argument) => (argument.required ? ` <${argument.name()}>` : ` [${argument.name()}]`))
+      .join("");
     yield { usage: path + args, command };
   }
   for (const child of command.commands) yield* leaves(child, `${path} ${child.name()}`);

@@ -19,6 +19,12 @@ function* paths(command: Command, path: readonly string[] = []): Generator<reado
   for (const child of command.commands) yield* paths(child, [...path, child.name()]);
 }
 
+/** What a command wants before it looks at anything else. */
+const REQUIRED: Readonly<Record<string, readonly string[]>> = {
+  "token create": ["--user", "alice"],
+  "repo restore": ["--generation", "1"],
+};
+
 const [stdin, sink] = [new PassThrough(), new PassThrough()];
 const commands = [...paths(createProgram({ stdin, stdout: sink, stderr: sink, env: {}, cwd: "/" }))];
 
@@ -36,7 +42,7 @@ describe("every command", () => {
       assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
     });
     test(`${name} refuses an option too many, with exit code 2`, async () => {
-      const required = path.join(" ") === "token create" ? ["--user", "alice"] : [];
+      const required = REQUIRED[path.join(" ")] ?? [];
       const { code, stdout, stderr } = await runHere(...path, ...required, "--frobnicate");
       assert.deepEqual([code, stdout], [2, ""]);
       assert.match(stderr, /^holdall: unknown option '--frobnicate'\n/);

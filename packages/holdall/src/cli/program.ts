@@ -4,7 +4,15 @@ import { configCheck } from "./commands/config-check.ts";
 import { configPrint } from "./commands/config-print.ts";
 import { configSchemaCommand } from "./commands/config-schema.ts";
 import { repoCreate } from "./commands/repo-create.ts";
+import { repoDeleteBranch } from "./commands/repo-delete-branch.ts";
+import { repoDoctor } from "./commands/repo-doctor.ts";
+import { repoFsck } from "./commands/repo-fsck.ts";
 import { repoList } from "./commands/repo-list.ts";
+import { repoLog } from "./commands/repo-log.ts";
+import { repoMaintain } from "./commands/repo-maintain.ts";
+import { repoProtect, repoUnprotect } from "./commands/repo-protect.ts";
+import { repoRestore } from "./commands/repo-restore.ts";
+import { repoSetHead } from "./commands/repo-set-head.ts";
 import { repoShow } from "./commands/repo-show.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { storeProbe } from "./commands/store-probe.ts";
@@ -30,7 +38,22 @@ export function createProgram(io: Io): Command {
         tokenList(io),
       ]),
     )
-    .addCommand(group("repo", "The repositories.", [repoList(io), repoShow(io), repoCreate(io)]))
+    .addCommand(
+      group("repo", "The repositories, those of the server and those that are only in a store.", [
+        repoList(io),
+        repoShow(io),
+        repoCreate(io),
+        repoLog(io),
+        repoProtect(io),
+        repoUnprotect(io),
+        repoSetHead(io),
+        repoDeleteBranch(io),
+        repoMaintain(io),
+        repoFsck(io),
+        repoDoctor(io),
+        repoRestore(io),
+      ]),
+    )
     .addCommand(group("store", "Where objects are kept.", [storeProbe(io), storeReencrypt(io)]))
     .addCommand(group("config", "The configuration.", [configCheck(io), configPrint(io), configSchemaCommand(io)]));
   finish(program, io, program.name());

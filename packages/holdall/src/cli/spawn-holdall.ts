@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
-const BIN = fileURLToPath(new URL("../../bin/holdall.js", import.meta.url));
+export const BIN: string = fileURLToPath(new URL("../../bin/holdall.js", import.meta.url));
 
 export interface Ended {
   readonly code: number | null;

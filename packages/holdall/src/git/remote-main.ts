@@ -30,6 +30,8 @@ async function main([name, address]: readonly string[]): Promise<number> {
     input: process.stdin,
     output: process.stdout,
     say: (text) => process.stderr.write(text),
+    layout: url.layout,
+    zip: url.zip,
     singleWriter: url.singleWriter,
   });
 }
@@ -51,6 +53,8 @@ process.exitCode = FAILED;
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  // oxlint-disable-next-line no-console
   process.stderr.write(`fatal: ${error instanceof Error ? error.message : String(error)}\n`);
+} finally {
+  // Git may be waiting for an answer that does not come: it is to see the end instead.
+  process.stdin.destroy();
 }

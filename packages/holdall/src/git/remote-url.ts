@@ -1,7 +1,5 @@
+import type { Layout } from "@holdall/git-remote";
 import { parseStoreUrl, StorageError, type StoreUrl } from "@holdall/object-store";
-
-/** How a repository is kept: as git-store keeps it, or as git-remote-s3 does. */
-export type Layout = "packs" | "bundles";
 
 /** A repository in a store, as a remote's URL names it. */
 export interface RemoteUrl {

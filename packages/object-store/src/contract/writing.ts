@@ -63,6 +63,15 @@ export const writingTests: readonly ContractTest[] = [
     },
   },
   {
+    title: "what an object is to say of itself changes nothing of its bytes, whether or not the store keeps it",
+    run: async (store) => {
+      const about = { contentDisposition: "attachment; filename=a.zip", metadata: { about: "a zip" } };
+      const version = await putBytes(store, key, bytesOf(1, 2000), { ...about, contentType: "application/zip" });
+      assertSameStat(await store.stat(key), version);
+      assertBytes(await getBytes(store, key), bytesOf(1, 2000));
+    },
+  },
+  {
     title: "put replaces what is there, with another etag",
     run: async (store) => {
       const first = await putBytes(store, key, bytesOf(1, 2000));

@@ -86,7 +86,7 @@ export class Copier {
     const { size, etag } = source;
     const piece = Math.max(this.#piece, Math.ceil(size / LIMITS.maxParts));
     const count = Math.ceil(size / piece);
-    const upload = await this.#uploads.begin(to, source.contentType, o.signal);
+    const upload = await this.#uploads.begin(to, { contentType: source.contentType }, o.signal);
     return await this.#uploads.during(upload, async () => {
       const parts = await sideBySide(count, o.signal, async (index, signal): Promise<UploadedPart> => {
         const start = index * piece;

@@ -21,7 +21,7 @@ export class S3Multipart implements MultipartUploads {
   }
 
   async create(key: ObjectKey, o: CallOptions & { readonly contentType?: string } = {}): Promise<string> {
-    return nameOf(await this.#uploads.begin(key, o.contentType, o.signal));
+    return nameOf(await this.#uploads.begin(key, o, o.signal));
   }
 
   async putPart(

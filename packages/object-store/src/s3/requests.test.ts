@@ -68,6 +68,27 @@ withS3("whether there is a bucket is asked once, when the first object is absent
   assert.deepEqual(operations(), ["HeadObject", "ListObjectsV2", "HeadObject", "HeadObject"]);
 });
 
+withS3("what an object says of itself goes with it, in one piece and in parts", async (t, server) => {
+  const { store, passed } = await lineTo(t, server);
+  const about = { contentDisposition: "attachment; filename=repo.zip", metadata: { "revision-summary": "a1b2 First" } };
+  await putBytes(store, key, bytesOf(1, 10), about);
+  await putBytes(store, other, bytesOf(1, 10), { ...about, ifAbsent: true });
+  await putBytes(store, key, bytesOf(1, 8 * MiB + 1), about);
+  const made = passed.filter(({ operation }) => /^(Put|Create)/.test(operation));
+  assert.equal(made.length, 3);
+  for (const { operation, headers } of made) {
+    assert.equal(headers["content-disposition"], about.contentDisposition, operation);
+    assert.equal(headers["x-amz-meta-revision-summary"], "a1b2 First", operation);
+  }
+  for (const bad of [
+    { contentDisposition: "attachment\r\nx-amz-acl: public-read" },
+    { metadata: { summary: "Grüße" } },
+    { metadata: { "a b": "c" } },
+  ]) {
+    await assert.rejects(putBytes(store, key, bytesOf(1, 10), bad), withCode("invalid"));
+  }
+});
+
 withS3("how objects are to be kept goes with whatever makes one", async (t, server) => {
   const { store, passed } = await lineTo(t, server, {
     location: { sse: "aws:kms", kmsKeyId: "some-key", bucketKey: true, storageClass: "STANDARD_IA" },

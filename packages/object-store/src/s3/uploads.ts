@@ -12,6 +12,7 @@ import { StorageError } from "../errors.ts";
 import type { ObjectKey } from "../key.ts";
 import type { CallOptions, MultipartLimits, ObjectVersion, UploadedPart } from "../port.ts";
 import { type Bucket, etagOf, present, PUT_ID, quoted } from "./bucket.ts";
+import { described, type Description } from "./description.ts";
 import type { Doing } from "./errors.ts";
 import type { Keeping } from "./keeping.ts";
 import { publish } from "./publish.ts";
@@ -61,13 +62,12 @@ export class Uploads {
     this.#keeping = keeping;
   }
 
-  async begin(key: ObjectKey, contentType: string | undefined, signal: AbortSignal | undefined): Promise<Upload> {
+  async begin(key: ObjectKey, description: Description, signal: AbortSignal | undefined): Promise<Upload> {
     const putId = randomUUID();
     const command = new CreateMultipartUploadCommand({
       ...this.#bucket.target(key),
       ...this.#keeping,
-      ...(contentType === undefined ? {} : { ContentType: contentType }),
-      Metadata: { [PUT_ID]: putId },
+      ...described(description, { [PUT_ID]: putId }),
     });
     const doing = storing(`beginning an upload of ${key}`);
     const { UploadId } = await this.#bucket.ask(doing, signal, (client, o) => client.send(command, o));

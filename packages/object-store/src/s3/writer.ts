@@ -5,6 +5,7 @@ import type { ObjectKey } from "../key.ts";
 import { PART_SIZE, partSizeFor, readWhole, sendParts } from "../parts.ts";
 import type { ObjectVersion, PutOptions } from "../port.ts";
 import { type Bucket, etagOf, PUT_ID, quoted } from "./bucket.ts";
+import { described } from "./description.ts";
 import type { Keeping } from "./keeping.ts";
 import { publish } from "./publish.ts";
 import { LIMITS, type Uploads } from "./uploads.ts";
@@ -32,13 +33,13 @@ export class Writer {
   }
 
   async putWhole(key: ObjectKey, bytes: Uint8Array, o: Omit<PutOptions, "size">): Promise<ObjectVersion> {
-    const { ifAbsent, ifMatch, contentType, signal } = o;
+    const { ifAbsent, ifMatch, signal } = o;
     const object = {
       ...this.#bucket.target(key),
       ...this.#keeping,
       Body: bytes,
       ContentLength: bytes.length,
-      ...(contentType === undefined ? {} : { ContentType: contentType }),
+      ...described(o),
     };
     const doing = { what: `storing ${key}`, needs: "s3:PutObject", writes: true };
     if (ifAbsent !== true && ifMatch === undefined) {
@@ -49,7 +50,7 @@ export class Writer {
     const putId = randomUUID();
     const command = new PutObjectCommand({
       ...object,
-      Metadata: { [PUT_ID]: putId },
+      ...described(o, { [PUT_ID]: putId }),
       ...(ifMatch === undefined ? { IfNoneMatch: "*" } : { IfMatch: quoted(ifMatch) }),
     });
     return await publish(this.#bucket, { key, putId, ifAbsent, ifMatch, signal }, async () => {
@@ -59,7 +60,7 @@ export class Writer {
   }
 
   async #putParts(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectVersion> {
-    const upload = await this.#uploads.begin(key, o.contentType, o.signal);
+    const upload = await this.#uploads.begin(key, o, o.signal);
     return await this.#uploads.during(upload, async () => {
       const partSize = partSizeFor(o.size, { most: LIMITS.maxParts });
       const parts = await sendParts(

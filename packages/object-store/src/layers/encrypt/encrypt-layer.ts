@@ -67,8 +67,9 @@ export class EncryptLayer extends Layer {
   }
 
   override async put(key: ObjectKey, body: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectVersion> {
-    // What is stored is not of the body's type.
-    const { size, sha256, contentType: _, handOver = false, ...rest } = o;
+    // What is stored is not of the body's type, and what it says of the body is not for everybody to read.
+    const { size, sha256, contentType: _, contentDisposition: _disposition, metadata: _metadata, ...others } = o;
+    const { handOver = false, ...rest } = others;
     const intake = new Intake(body, o);
     try {
       if (sha256 !== undefined) {

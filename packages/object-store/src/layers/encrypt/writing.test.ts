@@ -61,7 +61,7 @@ test("it encrypts as the store takes it, in memory that the store may free, and 
   class Taking extends MemoryStore {
     override async put(at: ObjectKey, stored: AsyncIterable<Uint8Array>, o: PutOptions): Promise<ObjectVersion> {
       assert.equal(o.handOver, true);
-      assert.equal(o.contentType, undefined);
+      assert.deepEqual([o.contentType, o.contentDisposition, o.metadata], [undefined, undefined, undefined]);
       let taken = 0;
       for await (const chunk of stored) {
         taken += chunk.length;
@@ -72,7 +72,13 @@ test("it encrypts as the store takes it, in memory that the store may free, and 
     }
   }
   const store = new EncryptLayer(new Taking(), keyringOf("a"));
-  const version = await store.put(key, body(), { size, handOver: true, contentType: "text/plain" });
+  const version = await store.put(key, body(), {
+    size,
+    handOver: true,
+    contentType: "text/plain",
+    contentDisposition: "attachment; filename=secret.txt",
+    metadata: { about: "a secret" },
+  });
   assert.deepEqual(version, { key, size, etag: "1" });
   assert.ok(chunks.every(({ byteLength }) => byteLength === 0));
   chunks.length = 0;

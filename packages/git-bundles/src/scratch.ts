@@ -1,0 +1,75 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ObjectFormat } from "@holdall/git-protocol";
+import { GitStoreError, LocalGit, Temporary, type RefValue } from "@holdall/git-store";
+
+/** A bare repository among the system's temporary files. */
+export class Scratch implements AsyncDisposable {
+  readonly git: LocalGit;
+  /** In which git finds this repository and nothing of another. */
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  readonly #folder: Temporary;
+
+  private constructor(folder: Temporary, env: Readonly<NodeJS.ProcessEnv>) {
+    this.#folder = folder;
+    this.env = env;
+    this.git = new LocalGit(join(folder.path, "repository"), env);
+  }
+
+  static async create(format: ObjectFormat): Promise<Scratch> {
+    const folder = new Temporary(await mkdtemp(join(tmpdir(), "holdall-bundles-")));
+    try {
+      const names = await LocalGit.apart(folder.path).run(["rev-parse", "--local-env-vars"]);
+      const env = { ...process.env };
+      for (const name of names.trim().split("\n")) delete env[name];
+      const scratch = new Scratch(folder, env);
+      await scratch.git.run(["init", "--quiet", "--bare", `--object-format=${format}`, scratch.git.gitDir]);
+      return scratch;
+    } catch (error) {
+      await folder[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** A folder of its own, which goes with the repository. */
+  async made(name: string): Promise<string> {
+    return await mkdtemp(join(this.#folder.path, `${name}-`));
+  }
+
+  /**
+   * Gives it these refs, and has git check that all that they reach is there.
+   * @returns what annotated tags come to besides
+   * @throws GitStoreError `corrupt` when it is not
+   */
+  async check(
+    refs: ReadonlyMap<string, { readonly oid: string }>,
+    what: string,
+  ): Promise<ReadonlyMap<string, RefValue>> {
+    const sorted = [...refs].toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    // As a file: git itself makes no ref of what is not there, and says less.
+    await writeFile(join(this.git.gitDir, "packed-refs"), sorted.map(([ref, { oid }]) => `${oid} ${ref}\n`).join(""));
+    const { code, stderr } = await this.git.tryRun(["fsck", "--connectivity-only", "--no-dangling", "--no-progress"]);
+    const problems = stderr.split("\n").filter((line) => line !== "" && !line.startsWith("notice:"));
+    if (code !== 0)
+      throw new GitStoreError("corrupt", `${what} is not whole: ${problems[0] ?? `git fsck ended with ${code}`}`);
+    const values = new Map<string, RefValue>();
+    const format = "--format=%(refname) %(objectname) %(*objectname)";
+    for (const line of (await this.git.run(["for-each-ref", format])).split("\n")) {
+      const [ref = "", oid = "", peeled = ""] = line.split(" ");
+      if (ref !== "") values.set(ref, peeled === "" ? { oid } : { oid, peeled });
+    }
+    const wrong = sorted.find(([ref, { oid }]) => values.get(ref)?.oid !== oid);
+    if (wrong !== undefined || values.size !== refs.size) {
+      throw new GitStoreError(
+        "corrupt",
+        `${what} does not have the refs that it should have, such as ${wrong?.[0] ?? ""}`,
+      );
+    }
+    return values;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,40 @@
+import { hasBundles } from "@holdall/git-bundles";
+import { GitStoreError } from "@holdall/git-store";
+import { BundlesRepository } from "./bundles-repository.ts";
+import { PacksRepository, type RepositoryParts } from "./packs-repository.ts";
+import type { Listing, RemoteRepository } from "./repository.ts";
+
+/** How a repository is kept: as git-store keeps it, or as git-remote-s3 does. */
+export type Layout = "packs" | "bundles";
+
+export interface OpenParts extends RepositoryParts {
+  /** Undefined: whatever is there; packs where there is nothing. */
+  readonly layout: Layout | undefined;
+  /** In git-remote-s3's layout: beside each branch that is pushed, its files as `repo.zip`. */
+  readonly zip: boolean;
+  /** For people: takes text as it is. */
+  readonly say: (text: string) => void;
+}
+
+export interface Opened {
+  readonly repository: RemoteRepository;
+  /** As it was just listed. */
+  readonly listing: Listing | undefined;
+}
+
+/** Looks what a store holds. One request where there is a repository of packs. */
+export async function openRepository(o: OpenParts): Promise<Opened> {
+  const packs = new PacksRepository(o);
+  const listing = await packs.list();
+  const isBundles =
+    o.layout === "bundles" || (o.layout === undefined && listing === undefined && (await hasBundles(o.store)));
+  if (!isBundles) return { repository: packs, listing };
+  if (listing !== undefined) {
+    throw new GitStoreError(
+      "refused",
+      "the repository was imported: its bundles are no longer what it is. Take layout=bundles, or the zip of s3+zip, out of the remote's URL",
+    );
+  }
+  const repository = new BundlesRepository(o);
+  return { repository, listing: await repository.list() };
+}

@@ -1,0 +1,93 @@
+import { once } from "node:events";
+import { createInterface } from "node:readline/promises";
+import type { Readable } from "node:stream";
+import { findRepositories, GitStore, removeTemporaries, type Kept, type Snapshot } from "@holdall/git-store";
+import { formatStoreUrl, type ObjectStore } from "@holdall/object-store";
+import { committer, findRemote } from "../../git/find-remote.ts";
+import { openRemote } from "../../git/open-remote.ts";
+import { CommandError } from "../exit-codes.ts";
+import type { Io } from "../io.ts";
+
+/** For the help of each command that takes one. */
+export const REMOTE = "a URL such as s3://bucket/path, or the name of a remote of the repository here";
+
+/** A repository in a store, as commands work with it. */
+export interface InStore extends Kept {
+  /** Without anything secret. */
+  readonly url: string;
+  /** As it is now. @throws CommandError when there is none */
+  readonly read: () => Promise<Snapshot>;
+  /** Who is at work, for the log. */
+  readonly by: () => Promise<string | undefined>;
+}
+
+/** What programs are ended by. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Opens the repository that is meant, for one command, and closes its store again.
+ * @throws CommandError, GitStoreError, StorageError
+ */
+export async function inStore<T>(io: Io, remote: string, use: (repository: InStore) => Promise<T>): Promise<T> {
+  const found = await findRemote(remote, io);
+  const url = formatStoreUrl(found.store);
+  if (found.layout === "bundles") throw keptAsBundles(url);
+  const store = await openRemote(found);
+  const git = new GitStore(store, { singleWriter: found.singleWriter });
+  const read = async (): Promise<Snapshot> => {
+    const now = await git.read();
+    if (now !== undefined) return now;
+    throw (await hasBundles(store)) ? keptAsBundles(url) : new CommandError(`there is no repository at ${url}`);
+  };
+  for (const signal of SIGNALS) process.once(signal, onSignal);
+  try {
+    return await use({ git, store, url, read, by: () => committer(io) });
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+    await store.close();
+  }
+}
+
+function onSignal(signal: NodeJS.Signals): void {
+  removeTemporaries();
+  // As if nobody had listened.
+  process.kill(process.pid, signal);
+}
+
+async function hasBundles(store: ObjectStore): Promise<boolean> {
+  for await (const { path, layout } of findRepositories(store)) return path === "" && layout === "bundles";
+  return false;
+}
+
+function keptAsBundles(url: string): CommandError {
+  return new CommandError(`${url} is kept in the layout of git-remote-s3, which this command does not know`);
+}
+
+/** The full name of a branch, or of any ref that is given by its full name. */
+export function fullName(ref: string): string {
+  return ref.startsWith("refs/") ? ref : `refs/heads/${ref}`;
+}
+
+/** Says how far long work has got. */
+export function progressTo(io: Io): (text: string) => void {
+  return (text) => io.stderr.write(`${text}\n`);
+}
+
+/**
+ * Has whoever is at the terminal agree.
+ * @param yes they have already
+ * @throws CommandError when nobody does, or can be asked
+ */
+export async function confirm(io: Io, question: string, yes: boolean): Promise<void> {
+  if (yes) return;
+  if (!isTerminal(io.stdin)) throw new CommandError("there is nobody to ask whether that is meant: say so with --yes");
+  // Without editing of the line, so that Ctrl-C stays a signal.
+  using lines = createInterface({ input: io.stdin, output: io.stderr, terminal: false });
+  const ended = once(lines, "close").then(() => "");
+  const answer = await Promise.race([lines.question(`${question} [y/N] `), ended]);
+  if (!/^y(?:es)?$/i.test(answer.trim())) throw new CommandError("nothing was changed");
+}
+
+function isTerminal(stdin: Readable): boolean {
+  return "isTTY" in stdin && stdin.isTTY === true;
+}

@@ -1,0 +1,1 @@
+export { runAgent, type AgentOptions, type Connection, type Init } from "./agent.ts";

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { appendFile, readFile, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { test, type TestContext } from "node:test";
+import { parseKey, TraceLayer, type MultipartUploads, type ObjectStore } from "@holdall/object-store";
+import { eventually } from "../../../test/support/eventually.ts";
+import type { SeededObject } from "../../../test/support/seeded-objects.ts";
+import { Session } from "../test/session.ts";
+import type { Answer } from "./messages.ts";
+
+const MIB = 1024 * 1024;
+const PARTS = [1, 2, 3, 4, 5];
+
+/** Notes uploads and their parts, of which some never come through. */
+class WatchedParts extends TraceLayer {
+  /** In the order in which they were sent. */
+  readonly sent: number[] = [];
+  created = 0;
+  blocked: readonly number[] = [];
+  /** Called before uploads are completed. */
+  beforeComplete: () => Promise<void> = async () => undefined;
+
+  constructor(inner: ObjectStore) {
+    super(inner, () => undefined);
+  }
+
+  override get multipart(): MultipartUploads {
+    const inner = this.inner.multipart;
+    assert.ok(inner !== undefined);
+    return {
+      limits: inner.limits,
+      presignPart: (...args) => inner.presignPart(...args),
+      parts: (...args) => inner.parts(...args),
+      abort: (...args) => inner.abort(...args),
+      create: (...args) => {
+        this.created += 1;
+        return inner.create(...args);
+      },
+      putPart: async (key, upload, number, body, o) => {
+        if (this.blocked.includes(number) && o.signal !== undefined) {
+          o.signal.throwIfAborted();
+          await once(o.signal, "abort");
+          throw o.signal.reason;
+        }
+        this.sent.push(number);
+        return await inner.putPart(key, upload, number, body, o);
+      },
+      complete: async (...args) => {
+        await this.beforeComplete();
+        return await inner.complete(...args);
+      },
+    };
+  }
+}
+
+const inOrder = (numbers: readonly number[]): number[] => numbers.toSorted((a, b) => a - b);
+
+type Local = SeededObject & { readonly path: string };
+
+interface Interrupted {
+  readonly session: Session;
+  readonly store: WatchedParts;
+  readonly object: Local;
+  readonly key: string;
+  readonly noteFile: string;
+  /** Sends it again, and to the end. */
+  readonly again: () => Promise<Answer[]>;
+}
+
+/** An upload of five parts that was stopped when two of them were in the store, and noted. */
+async function interrupted(t: TestContext): Promise<Interrupted> {
+  const session = await Session.create(t, { onDisk: true });
+  const store = new WatchedParts(session.store);
+  session.seen = store;
+  const object = await session.local(1, 40 * MIB - 5);
+  const { oid, size, path } = object;
+  const request = { event: "upload", oid, size, path };
+
+  store.blocked = [3, 4, 5];
+  const stop = new AbortController();
+  const input = new PassThrough();
+  const ended = session.run(input, new PassThrough().resume(), stop.signal);
+  input.write(`${JSON.stringify({ event: "init", operation: "upload", remote: "" })}\n${JSON.stringify(request)}\n`);
+  // A line for the upload, and one for each part.
+  await eventually("two parts are noted", async () => (await noteLines(session)).length === 3);
+  stop.abort(new Error("interrupted"));
+  await ended;
+
+  assert.deepEqual(inOrder(store.sent.splice(0)), [1, 2]);
+  store.blocked = [];
+  const [note = ""] = await session.left("holdall/uploads");
+  return {
+    session,
+    store,
+    object,
+    key: `lfs/objects/${oid.slice(0, 2)}/${oid.slice(2, 4)}/${oid}`,
+    noteFile: join(session.folder, "holdall/uploads", note),
+    again: () => session.says("upload", request),
+  };
+}
+
+async function noteLines(session: Session): Promise<string[]> {
+  const [note] = await session.left("holdall/uploads");
+  if (note === undefined) return [];
+  return (await readFile(join(session.folder, "holdall/uploads", note), "utf8")).split("\n").slice(0, -1);
+}
+
+async function assertDone({ session, object, key }: Interrupted, answers: readonly Answer[]): Promise<void> {
+  assert.deepEqual(answers, [{ event: "complete", oid: object.oid }]);
+  assert.deepEqual(await session.kept(key), object.bytes);
+  assert.deepEqual(await session.left("holdall/uploads"), []);
+}
+
+test("an upload that was stopped goes on with the parts that are missing, and no others", async (t) => {
+  const upload = await interrupted(t);
+  assert.equal(await upload.session.kept(upload.key), undefined);
+  await assertDone(upload, await upload.again());
+  assert.deepEqual(inOrder(upload.store.sent), [3, 4, 5]);
+  assert.equal(upload.store.created, 1);
+});
+
+test("a note that ends in half a line counts as far as it goes", async (t) => {
+  const upload = await interrupted(t);
+  const { length } = await readFile(upload.noteFile);
+  await truncate(upload.noteFile, length - 10);
+  await assertDone(upload, await upload.again());
+  assert.equal(upload.store.sent.length, 4);
+});
+
+test("a note that says something else than the store or the file is not believed", async (t) => {
+  const upload = await interrupted(t);
+  const [head = "", ...parts] = (await readFile(upload.noteFile, "utf8")).trim().split("\n");
+  const wrong = parts.map((line, index) =>
+    index === 0 ? line.replace(/"etag":"[^"]*"/, '"etag":"another"') : line.replace(/"sha256":".{4}/, '"sha256":"0000'),
+  );
+  await writeFile(upload.noteFile, [head, ...wrong, ""].join("\n"));
+  await appendFile(upload.noteFile, "null\n{}\n[]\nnonsense\n");
+  await assertDone(upload, await upload.again());
+  assert.deepEqual(inOrder(upload.store.sent), PARTS);
+  assert.equal(upload.store.created, 1);
+});
+
+test("an upload that the store has given up begins anew", async (t) => {
+  const upload = await interrupted(t);
+  const { upload: name } = JSON.parse((await readFile(upload.noteFile, "utf8")).split("\n")[0] ?? "") as {
+    upload: string;
+  };
+  await upload.session.store.multipart?.abort(parseKey(upload.key), name);
+  await assertDone(upload, await upload.again());
+  assert.deepEqual(inOrder(upload.store.sent), PARTS);
+  assert.equal(upload.store.created, 2);
+});
+
+test("an upload that another process has completed meanwhile is done", async (t) => {
+  const upload = await interrupted(t);
+  let others = 0;
+  upload.store.beforeComplete = async () => {
+    others += 1;
+    if (others === 1) await assertDone(upload, await upload.again());
+  };
+  await assertDone(upload, await upload.again());
+  assert.equal(others, 2);
+});
+
+test("a file that is damaged after the interruption ends the upload, in the store too", async (t) => {
+  const upload = await interrupted(t);
+  const { bytes, path } = upload.object;
+  const damaged = Buffer.from(bytes);
+  damaged[9 * MIB] = (damaged[9 * MIB] ?? 0) ^ 1;
+  await writeFile(path, damaged);
+  const [answer] = await upload.again();
+  assert.ok(answer !== undefined && "error" in answer);
+  assert.match(answer.error?.message ?? "", /in this clone is damaged, and was not sent/);
+  assert.equal(await upload.session.kept(upload.key), undefined);
+  assert.deepEqual(await upload.session.left("holdall/uploads"), []);
+  await writeFile(path, bytes);
+  upload.store.sent.length = 0;
+  await assertDone(upload, await upload.again());
+  assert.deepEqual(inOrder(upload.store.sent), PARTS);
+});

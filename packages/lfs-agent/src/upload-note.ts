@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, type ObjectKey, type UploadedPart } from "@holdall/object-store";
+
+/** A part that is in the store, and the SHA-256 of the bytes that were sent. */
+export interface NotedPart extends UploadedPart {
+  readonly sha256: string;
+}
+
+export interface Noted {
+  /** The store's name for the upload. */
+  readonly upload: string;
+  /** Bytes. */
+  readonly partSize: number;
+  /** By number. */
+  readonly parts: ReadonlyMap<number, NotedPart>;
+}
+
+/**
+ * What is known of an upload in parts, in a file of its own where a later process finds it: a line of JSON for the upload,
+ * and one for each part, written when the store has it. A process may end at any moment; half a line counts as none.
+ */
+export class UploadNote {
+  readonly #folder: string;
+  readonly #path: string;
+
+  /** @param store the name of the store: the same object may be on its way to several */
+  constructor(folder: string, { store, key }: { readonly store: string; readonly key: ObjectKey }) {
+    this.#folder = folder;
+    this.#path = join(folder, `${createHash("sha256").update(`${store}\n${key}`).digest("hex")}.jsonl`);
+  }
+
+  /** Undefined where nothing usable is noted. */
+  async read(): Promise<Noted | undefined> {
+    const [head, ...lines] = (await this.#lines()).flatMap(parsed);
+    if (head === undefined || typeof head["upload"] !== "string" || typeof head["partSize"] !== "number") {
+      return undefined;
+    }
+    const parts = lines.filter(isPart).map((part) => [part.number, part] as const);
+    return { upload: head["upload"], partSize: head["partSize"], parts: new Map(parts) };
+  }
+
+  /** Notes an upload, and forgets what was noted before. */
+  async begin(upload: string, partSize: number): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    await writeFile(this.#path, `${JSON.stringify({ upload, partSize })}\n`);
+  }
+
+  async add({ number, size, etag, sha256 }: NotedPart): Promise<void> {
+    await appendFile(this.#path, `${JSON.stringify({ number, size, etag, sha256 })}\n`);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#path, { force: true });
+  }
+
+  async #lines(): Promise<string[]> {
+    try {
+      return (await readFile(this.#path, "utf8")).split("\n");
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return [];
+      throw error;
+    }
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function parsed(line: string): Fields[] {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? [value as Fields] : [];
+  } catch {
+    return [];
+  }
+}
+
+function isPart(fields: Fields): fields is Fields & NotedPart {
+  return (
+    typeof fields["number"] === "number" &&
+    typeof fields["size"] === "number" &&
+    typeof fields["etag"] === "string" &&
+    typeof fields["sha256"] === "string"
+  );
+}
