@@ -18,10 +18,12 @@ const KIB = 1024;
 class Helper implements AsyncDisposable {
   readonly startedAt: number = performance.now();
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #closed: Promise<unknown>;
   readonly #lines: AsyncIterator<string>;
 
   constructor(url: string, env: Readonly<NodeJS.ProcessEnv>) {
     this.#child = spawn(process.execPath, [HELPER, "origin", url], { env, stdio: ["pipe", "pipe", "ignore"] });
+    this.#closed = once(this.#child, "close");
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -47,9 +49,8 @@ class Helper implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = once(this.#child, "close");
     this.#child.stdin.end("\n");
-    await closed;
+    await this.#closed;
   }
 }
 
@@ -74,7 +75,7 @@ export async function timeToFirstRequest(env: Readonly<NodeJS.ProcessEnv>): Prom
   await once(server, "listening");
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   try {
-    await using helper = new Helper("s3://bucket/repository", { ...env, AWS_ENDPOINT_URL: endpoint });
+    await using helper = new Helper("s3://bucket/repository?layout=packs", { ...env, AWS_ENDPOINT_URL: endpoint });
     helper.say(HELLO);
     return (await asked) - helper.startedAt;
   } finally {

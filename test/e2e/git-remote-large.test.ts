@@ -32,11 +32,14 @@ test("ten thousand branches come, move and are cloned, each time with one manife
     return inWords(asked);
   };
 
-  await ada.feed("work", ["update-ref", "--stdin"], refs.map((ref) => `create ${ref} ${one}`));
+  // As `git pack-refs` leaves them: quicker than as many files.
+  const point = async (oid: string): Promise<void> =>
+    await ada.write("work", ".git/packed-refs", refs.toSorted().map((ref) => `${oid} ${ref}\n`).join(""));
+  await point(one);
   const first = await timed("ten thousand new branches", () => ada.git("work", ...all));
   assert.equal(first.filter((word) => word === "PUT manifest").length, 1);
   assert.ok(first.length <= 10, first.join());
-  await ada.feed("work", ["update-ref", "--stdin"], refs.map((ref) => `update ${ref} ${two}`));
+  await point(two);
   const moved = await timed("ten thousand branches moved", () => ada.git("work", ...all));
   assert.deepEqual(moved, ["GET manifest", "PUT log entry", "PUT manifest", "PUT info/refs"]);
   const created = await timed("one more", () => ada.git("work", "push", "--quiet", line.url, "main:refs/heads/one-more"));

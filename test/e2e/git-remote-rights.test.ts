@@ -3,8 +3,9 @@ import { readFile } from "node:fs/promises";
 import { test, type TestContext } from "node:test";
 import { atEnd } from "../support/at-end.ts";
 import { Person } from "../support/git-remote/person.ts";
-import { begin } from "../support/git-remote/work.ts";
+import { begin, checkWhole } from "../support/git-remote/work.ts";
 import { CHECKOUT } from "../support/holdall.ts";
+import { type Finished, run } from "../support/run.ts";
 import { S3TestServer } from "../support/s3-test-server/server.ts";
 
 interface Policy {
@@ -78,6 +79,26 @@ test("with the rights to push one begins a repository and pushes to it", async (
   await begin(writer, office.remote, { commits: ["one", "two"] });
   await writer.git("work", "push", "--quiet", "origin", "main:refs/heads/other");
   await writer.git("work", "push", "--quiet", "--delete", "origin", "other");
+});
+
+test("with the rights to maintain one merges packs and removes what is old, and a pusher may not", async (t) => {
+  const office = await Office.open(t);
+  await begin(office.owner, office.remote, { commits: ["one"] });
+  for (const name of ["two", "three"]) {
+    await office.owner.commit("work", name);
+    await office.owner.git("work", "push", "--quiet", "origin", "main");
+  }
+  const maintain = async (person: Person): Promise<Finished> =>
+    await run("holdall", ["repo", "maintain", office.remote.url, "--grace", "0s"], { env: person.env });
+  // Merging only adds.
+  const writer = await office.admit(t, "push");
+  assert.equal((await maintain(writer)).code, 0);
+  const pusher = await maintain(writer);
+  assert.equal(pusher.code, 1);
+  assert.match(pusher.stderr, /^holdall: .*s3:DeleteObject.*$/m);
+  const maintainer = await maintain(await office.admit(t, "maintain"));
+  assert.equal(maintainer.code, 0, maintainer.stderr);
+  await checkWhole(office.owner, office.remote);
 });
 
 for (const [job, action] of [

@@ -1,35 +1,14 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { Person } from "../support/git-remote/person.ts";
-import { Places, storeOf, type Remote } from "../support/git-remote/places.ts";
-import { gitS3, ORIGINALS, withOriginal, type OriginalVersion } from "../support/git-remote-s3.ts";
+import { parseKey, type ObjectKey } from "@holdall/object-store";
+import type { Person } from "../support/git-remote/person.ts";
+import { Places } from "../support/git-remote/places.ts";
+import { gitS3, keysBelow, ORIGINALS, twoPeople, type OriginalVersion, type Two } from "../support/git-remote-s3.ts";
 
 const places = Places.shared();
+const two = (t: TestContext, version: OriginalVersion, prefix?: string): Promise<Two | undefined> =>
+  twoPeople(t, places, version, prefix);
 const VERSIONS = Object.keys(ORIGINALS) as OriginalVersion[];
-
-interface Two {
-  /** Has our programs. */
-  readonly ours: Person;
-  /** The same, with the original's. */
-  readonly theirs: Person;
-  /** Without a layout: what is there decides. */
-  readonly remote: Remote;
-  readonly keys: () => Promise<string[]>;
-}
-
-/** Two people at one bucket. */
-async function two(t: TestContext, version: OriginalVersion, prefix = "repository"): Promise<Two | undefined> {
-  const place = await places.remote(t, "S3");
-  if (place === undefined) return undefined;
-  const remote = { ...place, url: place.url.replace("some/repository", prefix) };
-  const ours = await Person.create(t, { env: remote.env });
-  const theirs = await withOriginal(t, ours, version);
-  if (theirs === undefined) return undefined;
-  const store = await storeOf(remote);
-  t.after(() => store.close());
-  const keys = async (): Promise<string[]> => (await Array.fromAsync(store.list(""))).map(({ key }) => key);
-  return { ours, theirs, remote, keys };
-}
 
 const refsOf = async (person: Person, folder: string): Promise<string> =>
   await person.git(
@@ -84,7 +63,7 @@ for (const version of VERSIONS) {
   });
 
   story("what ours has written is cloned, fetched, added to and deleted from by the original", async (both) => {
-    const { ours, theirs, remote, keys } = both;
+    const { ours, theirs, remote, store } = both;
     await ours.init("work", { url: `${remote.url}?layout=bundles` });
     await writeAll(ours, "work");
     await theirs.clone("copy", remote);
@@ -113,13 +92,13 @@ for (const version of VERSIONS) {
     await theirs.git("copy", "push", "--quiet", "origin", ":new", ":feature/a/b");
     assert.doesNotMatch(await ours.git("work", "ls-remote"), /new|feature/);
     assert.deepEqual(
-      (await keys()).filter((key) => /new|feature/.test(key)),
+      (await keysBelow(store, "")).filter((key) => /new|feature/.test(key)),
       [],
     );
   });
 
   story("turns of both in one branch lose nothing, and the one who is behind is refused", async (both) => {
-    const { ours, theirs, remote, keys } = both;
+    const { ours, theirs, remote, store } = both;
     await theirs.init("work", remote);
     await theirs.commit("work", "start");
     await theirs.git("work", "push", "--quiet", "origin", "main");
@@ -138,7 +117,7 @@ for (const version of VERSIONS) {
       await ours.git("copy", "pull", "--quiet");
     }
     assert.equal(await ours.git("copy", "rev-list", "--count", "HEAD"), "10");
-    assert.equal((await keys()).filter((key) => key.startsWith("refs/heads/main/")).length, 1);
+    assert.equal((await keysBelow(store, "refs/heads/main/")).length, 1);
   });
 
   story("a branch that the original protects is neither forced nor deleted by ours", async (both) => {
@@ -159,40 +138,34 @@ for (const version of VERSIONS) {
     await ours.git("copy", "push", "--quiet", "--force", "origin", "main:kept");
   });
 
-  story("of a branch that the original left two heads of, ours takes the newer, and says so", async (both) => {
-    const { ours, theirs, remote } = both;
-    await theirs.init("work", remote);
-    const first = await theirs.commit("work", "one");
-    await theirs.git("work", "push", "--quiet", "origin", "main");
-    const store = await storeOf(remote);
-    const { body, size } = await store.get(
-      (await Array.fromAsync(store.list("refs/heads/main/")))[0]?.key ?? assert.fail(),
-    );
-    const bytes = Buffer.concat(await Array.fromAsync(body));
-    const second = await theirs.commit("work", "two");
-    await theirs.git("work", "push", "--quiet", "origin", "main");
-    const [{ key } = assert.fail()] = await Array.fromAsync(store.list("refs/heads/main/"));
-    // As one who pushed from behind, without a lock, would leave it; and then the newer once more.
-    const newer = await store.get(key);
-    const last = Buffer.concat(await Array.fromAsync(newer.body));
-    const { parseKey } = await import("@holdall/object-store");
-    const put = async (oid: string, what: Buffer): Promise<unknown> =>
-      await store.put(
-        parseKey(`refs/heads/main/${oid}.bundle`),
-        (async function* () {
-          yield what;
-        })(),
-        { size: what.length },
+  story(
+    "two heads of a branch are told of, and the next push that has both in its history leaves one",
+    async (both) => {
+      const { ours, theirs, remote, store } = both;
+      await theirs.init("work", remote);
+      const first = await theirs.commit("work", "one");
+      await theirs.git("work", "push", "--quiet", "origin", "main", "main:refs/heads/aside");
+      await theirs.commit("work", "two");
+      await theirs.git("work", "push", "--quiet", "origin", "main");
+      // As two leave it who push at once, one of them without a lock.
+      const bundle = (ref: string): ObjectKey => parseKey(`refs/heads/${ref}/${first}.bundle`);
+      await store.copy(bundle("aside"), bundle("main"));
+      assert.match(
+        (await theirs.tryGit("work", "push", "origin", "main:refs/heads/main")).stderr,
+        /matches more than one/,
       );
-    assert.equal(size, bytes.length);
-    await put(first, bytes);
-    await store.delete(key);
-    await put(second, last);
-    const { stdout, stderr } = await ours.tryGit(".", "ls-remote", remote.url, "main");
-    assert.match(stderr, /several bundles/);
-    assert.match(stdout, new RegExp(first > second ? "." : second));
-    await store.close();
-  });
+      const seen = await ours.tryGit(".", "ls-remote", remote.url);
+      assert.match(seen.stderr, /refs\/heads\/main has several bundles/);
+      await ours.clone("copy", remote);
+      await ours.git("copy", "pull", "--quiet", ours.path("work"), "main");
+      const third = await ours.commit("copy", "three");
+      await ours.git("copy", "push", "--quiet", "origin", "main");
+      assert.deepEqual(await keysBelow(store, "refs/heads/main/"), [`refs/heads/main/${third}.bundle`]);
+      await theirs.git("work", "pull", "--quiet", "origin", "main");
+      await theirs.commit("work", "four");
+      await theirs.git("work", "push", "--quiet", "origin", "main");
+    },
+  );
 }
 
 test("a repository below a prefix of several parts is shared (git-remote-s3 0.4.2)", async (t) => {

@@ -62,6 +62,11 @@ for (const [how, settings] of [
     for (const setting of settings) await ada.git("work", "config", ...setting.split(/=(.*)/s, 2));
     await ada.git("work", "lfs", "push", "origin", "main");
     assert.ok(await has(`lfs/${sha256(OURS)}`), "where git-remote-s3 finds it");
+    const log = await readFile(ada.path("work/.git/lfs/tmp/git-lfs-holdall.log"), "utf8").catch(() => "");
+    assert.equal(
+      new RegExp(`put lfs/${sha256(OURS)} .*\n.* upload ${sha256(OURS)} .*: done`).test(log),
+      how.includes("debugging"),
+    );
     await assertFetched(ada);
     // What comes from now on is set up by this agent, and finds the same objects.
     await ada.git("work", "lfs-s3", "install", "--remote", "origin");

@@ -1,7 +1,13 @@
 import { createReadStream } from "node:fs";
 import { randomUUID } from "node:crypto";
 import { GitStoreError } from "@holdall/git-store";
-import { parseKey, StorageError, type ObjectKey, type ObjectStore, type ObjectVersion } from "@holdall/object-store";
+import {
+  parseKey,
+  StorageError,
+  type ObjectKey,
+  type ObjectStore,
+  type ObjectVersion,
+} from "@holdall/object-store/open";
 import { bundleKey, markKey, UPLOADS_PREFIX } from "./layout.ts";
 import { bundlesOf, readAround, type BundleEntry, type BundleListing } from "./listing.ts";
 import { RefLock, type LockOptions } from "./lock.ts";

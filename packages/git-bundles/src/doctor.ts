@@ -1,5 +1,5 @@
 import { isRefName } from "@holdall/git-protocol";
-import type { ObjectKey, ObjectStore } from "@holdall/object-store";
+import type { ObjectKey, ObjectStore } from "@holdall/object-store/open";
 import { UPLOADS_PREFIX } from "./layout.ts";
 import { bundlesOf, headOf, readBundles, type BundleEntry, type BundleListing } from "./listing.ts";
 import { LOCK_TTL } from "./lock.ts";

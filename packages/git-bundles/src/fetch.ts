@@ -1,5 +1,5 @@
 import { GitStoreError, type LocalGit } from "@holdall/git-store";
-import { StorageError, type ObjectStore } from "@holdall/object-store";
+import { StorageError, type ObjectStore } from "@holdall/object-store/open";
 import { openBundle } from "./bundle-file.ts";
 import { indexPack, type Destination } from "./index-pack.ts";
 import { headOf, readBundles, type BundleEntry, type BundleListing } from "./listing.ts";

@@ -1,4 +1,4 @@
-import { StorageError, type ObjectStore } from "@holdall/object-store";
+import { StorageError, type ObjectStore } from "@holdall/object-store/open";
 import { HEAD_KEY } from "./layout.ts";
 
 /** As git-remote-s3 writes it: without an end of line. */

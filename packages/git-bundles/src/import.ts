@@ -8,7 +8,7 @@ import {
   type PackFiles,
   type RefValue,
 } from "@holdall/git-store";
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { fetchBundles } from "./fetch.ts";
 import { headOf, readBundles, type BundleEntry, type BundleListing } from "./listing.ts";
 import { Scratch } from "./scratch.ts";

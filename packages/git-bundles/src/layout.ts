@@ -1,5 +1,5 @@
 import { isObjectId, isRefName, type ObjectFormat } from "@holdall/git-protocol";
-import { parseKey, type ObjectKey } from "@holdall/object-store";
+import { parseKey, type ObjectKey } from "@holdall/object-store/open";
 
 /** The name of the branch that a clone begins with, and nothing else. */
 export const HEAD_KEY: ObjectKey = parseKey("HEAD");

@@ -1,5 +1,5 @@
 import { isRefName, type ObjectFormat } from "@holdall/git-protocol";
-import { StorageError, type ObjectKey, type ObjectStat, type ObjectStore } from "@holdall/object-store";
+import { StorageError, type ObjectKey, type ObjectStat, type ObjectStore } from "@holdall/object-store/open";
 import { around, HEAD_KEY, isBundleKey, pieceAt, REFS_PREFIX } from "./layout.ts";
 
 /** One bundle: a ref's value, with all that it reaches. */
@@ -14,7 +14,7 @@ export interface BundleEntry {
   readonly modifiedAt: Date;
 }
 
-export interface LockEntry {
+interface LockEntry {
   readonly ref: string;
   readonly key: ObjectKey;
   readonly etag: string;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { GitStoreError } from "@holdall/git-store";
-import { parseKey, StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store";
+import { parseKey, StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store/open";
 import { markKey, UPLOADS_PREFIX } from "./layout.ts";
 
 /** After so many seconds git-remote-s3 takes a lock for one whose holder has died. */
@@ -41,19 +41,28 @@ export class RefLock {
   readonly #key: ObjectKey;
   readonly #ref: string;
   readonly #token: string;
+  readonly #ttl: number;
   #etag: string;
+  /** Nobody takes the lock for stale for a time after this, in milliseconds of the process. */
+  #renewedAt: number;
   #renewals = 0;
   #queue: Promise<void> = Promise.resolve();
   readonly #timer: NodeJS.Timeout;
 
-  private constructor(store: ObjectStore, ref: string, held: { token: string; etag: string; ttl: number }) {
+  private constructor(
+    store: ObjectStore,
+    ref: string,
+    held: { token: string; etag: string; ttl: number; since: number },
+  ) {
     this.#store = store;
     this.#ref = ref;
     this.#key = markKey(ref, "lock");
     this.#token = held.token;
+    this.#ttl = held.ttl;
     this.#etag = held.etag;
+    this.#renewedAt = held.since;
     const renew = (): void => {
-      this.confirm().catch(() => undefined);
+      this.#renew().catch(() => undefined);
     };
     this.#timer = setInterval(renew, (held.ttl * 1000) / 3);
   }
@@ -67,16 +76,17 @@ export class RefLock {
     const until = Date.now() + (o.patience ?? ttl * 1.25) * 1000;
     let ahead: number | undefined;
     for (let attempt = 1; ; attempt += 1) {
+      const since = performance.now();
       const etag = await tryToPut(store, key, textOf(token, 0), { ifAbsent: true });
-      if (etag !== undefined) return new RefLock(store, ref, { token, etag, ttl });
+      if (etag !== undefined) return new RefLock(store, ref, { token, etag, ttl, since });
       const there = await look(store, key);
       if (there === undefined) continue;
       ahead ??= (await clockOf(store)) - Date.now();
       // A lock of git-remote-s3 is empty, and covers the upload.
       const upload = there.text === "" ? (o.size ?? 0) / SLOW_UPLOAD : 0;
       if (Date.now() + ahead - there.modifiedAt.getTime() > Math.max(ttl, upload) * 1000) {
-        const taken = await tryToPut(store, key, textOf(token, 0), { ifMatch: there.etag });
-        if (taken !== undefined) return new RefLock(store, ref, { token, etag: taken, ttl });
+        const taken = await tryToPut(store, key, textOf(token, 0), {} as never);
+        if (taken !== undefined) return new RefLock(store, ref, { token, etag: taken, ttl, since });
         continue;
       }
       if (attempt === 1) o.onWait?.(there.modifiedAt);
@@ -85,11 +95,13 @@ export class RefLock {
     }
   }
 
-  /** Makes sure that it is still ours, and renews it. @throws GitStoreError `contended` when it is not */
+  /**
+   * Makes sure that it is still ours. That takes no request while it is so young that nobody can have taken it for stale.
+   * @throws GitStoreError `contended` when it is not
+   */
   async confirm(): Promise<void> {
-    const renewed = this.#queue.then(() => this.#renew());
-    this.#queue = renewed.catch(() => undefined);
-    await renewed;
+    await this.#queue;
+    if (performance.now() - this.#renewedAt > (this.#ttl * 1000) / 2) await this.#renew();
   }
 
   /** Gives it back. It was all done before, so what goes wrong here only makes others wait. */
@@ -98,14 +110,22 @@ export class RefLock {
     await this.#queue;
     const { deleteIfMatch } = this.#store.capabilities;
     try {
-      if (!deleteIfMatch) await this.confirm();
+      if (!deleteIfMatch) await this.#renew();
       await this.#store.delete(this.#key, deleteIfMatch ? { ifMatch: this.#etag } : {});
     } catch (error) {
       if (!(error instanceof StorageError || error instanceof GitStoreError)) throw error;
     }
   }
 
+  /** One after another. */
   async #renew(): Promise<void> {
+    const renewed = this.#queue.then(() => this.#swap());
+    this.#queue = renewed.catch(() => undefined);
+    await renewed;
+  }
+
+  async #swap(): Promise<void> {
+    const since = performance.now();
     this.#renewals += 1;
     const etag = await tryToPut(this.#store, this.#key, textOf(this.#token, this.#renewals), { ifMatch: this.#etag });
     if (etag === undefined) {
@@ -115,6 +135,7 @@ export class RefLock {
       );
     }
     this.#etag = etag;
+    this.#renewedAt = since;
   }
 }
 

@@ -1,5 +1,5 @@
 import { GitStoreError } from "@holdall/git-store";
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { changeRef } from "./change-ref.ts";
 import { putHead } from "./head.ts";
 import { markKey } from "./layout.ts";

@@ -1,5 +1,5 @@
 import { GitStore, GitStoreError, Packs, type Manifest } from "@holdall/git-store";
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { requireUnlocked } from "./import.ts";
 import { markKey } from "./layout.ts";
 import { readBundles, type BundleEntry } from "./listing.ts";

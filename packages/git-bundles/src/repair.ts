@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { GitStoreError } from "@holdall/git-store";
-import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store";
+import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store/open";
 import type { BundleRepair } from "./doctor.ts";
 import { bundleKey } from "./layout.ts";
 import { bundlesOf, readAround, type BundleEntry } from "./listing.ts";

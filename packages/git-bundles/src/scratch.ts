@@ -50,9 +50,10 @@ export class Scratch implements AsyncDisposable {
     // As a file: git itself makes no ref of what is not there, and says less.
     await writeFile(join(this.git.gitDir, "packed-refs"), sorted.map(([ref, { oid }]) => `${oid} ${ref}\n`).join(""));
     const { code, stderr } = await this.git.tryRun(["fsck", "--connectivity-only", "--no-dangling", "--no-progress"]);
-    const problems = stderr.split("\n").filter((line) => line !== "" && !line.startsWith("notice:"));
-    if (code !== 0)
-      throw new GitStoreError("corrupt", `${what} is not whole: ${problems[0] ?? `git fsck ended with ${code}`}`);
+    if (code !== 0) {
+      const problem = stderr.split("\n").find((line) => line !== "" && !line.startsWith("notice:"));
+      throw new GitStoreError("corrupt", `${what} is not whole: ${problem ?? `git fsck ended with ${code}`}`);
+    }
     const values = new Map<string, RefValue>();
     const format = "--format=%(refname) %(objectname) %(*objectname)";
     for (const line of (await this.git.run(["for-each-ref", format])).split("\n")) {

@@ -12,7 +12,7 @@ import {
 } from "@holdall/git-bundles";
 import { RefNames } from "@holdall/git-protocol";
 import { GitError, GitStoreError, Temporary, type LocalGit } from "@holdall/git-store";
-import { StorageError, type ObjectStore, type ObjectVersion } from "@holdall/object-store";
+import { StorageError, type ObjectStore, type ObjectVersion } from "@holdall/object-store/open";
 import type { Move, Moves } from "./moves.ts";
 import { stateOf } from "./bundles-state.ts";
 

@@ -7,7 +7,7 @@ import {
   type BundleListing,
 } from "@holdall/git-bundles";
 import { GitStoreError, type LocalGit } from "@holdall/git-store";
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { BundlePush } from "./bundles-push.ts";
 import { stateOf } from "./bundles-state.ts";
 import { Moves } from "./moves.ts";

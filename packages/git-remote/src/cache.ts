@@ -7,6 +7,9 @@ import { LocalGit } from "@holdall/git-store";
 /** For how long a cache that nobody uses is kept, in milliseconds. */
 const KEPT_FOR = 30 * 24 * 3_600_000;
 
+/** What more packs than these have in common is kept once. */
+const MOST_PACKS = 30;
+
 /** Says that every object here has all that it reaches. */
 const COMPLETE = "holdall-complete";
 
@@ -64,6 +67,9 @@ export class Cache {
     const mark = join(this.#folder, COMPLETE);
     await rm(mark, { force: true });
     await bring();
+    const packs = (await readdir(join(this.objects, "pack"))).filter((name) => name.endsWith(".pack"));
+    // The remote merges its packs, too, so that much comes several times.
+    if (packs.length > MOST_PACKS) await this.git.run(["repack", "-adkq"]);
     await writeFile(mark, "");
   }
 

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { LocalGit, Manifest, PackEntry, Packs } from "@holdall/git-store";
 import { GitStoreError } from "@holdall/git-store";
-import { StorageError } from "@holdall/object-store";
+import { StorageError } from "@holdall/object-store/open";
 import type { Installed } from "./installed.ts";
 import { Progress } from "./progress.ts";
 
@@ -15,6 +15,8 @@ export interface FetchParts {
   readonly installed: Installed;
   /** The manifest as it is now, for when a pack is gone. */
   readonly again: () => Promise<Manifest | undefined>;
+  /** Whatever came into the repository stays there. */
+  readonly dropsNothing: boolean;
   /** Shows progress. */
   readonly draw: ((text: string) => void) | undefined;
 }
@@ -26,12 +28,11 @@ export interface FetchParts {
 export async function fetchObjects(manifest: Manifest, wants: readonly string[], parts: FetchParts): Promise<string[]> {
   const { git, installed } = parts;
   const names = manifest.packs.map(({ name }) => name);
-  const known = await installed.among(names);
-  const kept = await fetchPacks(manifest, known, parts);
-  if ((await git.typesOf(wants)).size < new Set(wants).size) {
-    // The note is older than what happened to the clone since.
-    kept.push(...(await fetchPacks(manifest, await installed.filesAmong(names), parts)));
-  }
+  const { noted, files } = await installed.among(names);
+  const kept = await fetchPacks(manifest, new Set([...noted, ...files]), parts);
+  // Git drops what no ref of the clone has reached for some weeks. Another ref may reach it now.
+  const mayLack = !parts.dropsNothing && [...noted].some((name) => !files.has(name));
+  if (mayLack && !(await git.isComplete(wants))) kept.push(...(await fetchPacks(manifest, files, parts)));
   await installed.add(names, names);
   return kept;
 }

@@ -170,6 +170,24 @@ test("a clone that was repacked fetches what is new, and no more", async (t) => 
   assert.equal(await packs(), 2);
 });
 
+test("what git has dropped from a clone, because no branch of it reached it, comes again when one does", async (t) => {
+  const { user, store } = await pushed(t);
+  await clone(user, store, "copy", "--single-branch");
+  await user.git("work", "checkout", "--quiet", "-b", "side");
+  await user.commit("work", "aside");
+  await user.git("work", "push", "--quiet", "origin", "side");
+  await user.git("work", "checkout", "--quiet", "main");
+  await user.commit("work", "two");
+  await user.git("work", "push", "--quiet", "origin", "main");
+  await user.git("copy", "pull", "--quiet");
+  await user.git("copy", "repack", "-adq");
+  await user.git("copy", "prune", "--expire=now");
+  await user.git("work", "merge", "--quiet", "--no-edit", "side");
+  await user.git("work", "push", "--quiet", "origin", "main");
+  await user.git("copy", "pull", "--quiet");
+  await user.git("copy", "fsck", "--strict");
+});
+
 test("of many who push at once, each who is told ok is in the history, which needs no repair", async (t) => {
   const { user, store } = await pushed(t);
   const people = Array.from({ length: 6 }, (_, index) => `person${index}`);

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { GitError, GitStoreError, LocalGit } from "@holdall/git-store";
-import { StorageError, TraceLayer, type ObjectStore } from "@holdall/object-store";
+import { StorageError, TraceLayer, type ObjectStore } from "@holdall/object-store/open";
 import { Cache } from "./cache.ts";
 import { serveUploadPack } from "./connect.ts";
 import { Input } from "./input.ts";
@@ -193,7 +193,8 @@ class Helper {
     const { url, layout, say, zip = false, singleWriter = false } = this.#o;
     const store = await this.#store();
     const draw = this.#options.progress && this.#options.verbosity > 0 ? say : undefined;
-    return await openRepository({ store, git, url, layout, zip, singleWriter, say, draw });
+    const dropsNothing = git !== this.#git;
+    return await openRepository({ store, git, url, layout, zip, singleWriter, dropsNothing, say, draw });
   }
 
   #store(): Promise<ObjectStore> {

@@ -16,17 +16,15 @@ export class Installed {
     this.#url = url;
   }
 
-  /** Those of the names that are installed. */
-  async among(names: readonly string[]): Promise<Set<string>> {
-    const noted = new Set(await this.#noted());
-    const files = new Set(await this.#files());
-    return new Set(names.filter((name) => noted.has(name) || files.has(`${name}.idx`)));
-  }
-
-  /** Those whose files are there. */
-  async filesAmong(names: readonly string[]): Promise<Set<string>> {
-    const files = new Set(await this.#files());
-    return new Set(names.filter((name) => files.has(`${name}.idx`)));
+  /** Those of the names that have been installed by the note, and those whose files are there as they came. */
+  async among(
+    names: readonly string[],
+  ): Promise<{ readonly noted: ReadonlySet<string>; readonly files: ReadonlySet<string> }> {
+    const [noted, files] = [new Set(await this.#noted()), new Set(await this.#files())];
+    return {
+      noted: new Set(names.filter((name) => noted.has(name))),
+      files: new Set(names.filter((name) => files.has(`${name}.idx`))),
+    };
   }
 
   /** Notes that these are, beside those that were. @param current what the remote still names; all else is forgotten */

@@ -1,5 +1,5 @@
 import { compact, GitStore, GitStoreError, type LocalGit, Packs, type Snapshot } from "@holdall/git-store";
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { fetchObjects } from "./fetch.ts";
 import { Installed } from "./installed.ts";
 import type { Options } from "./options.ts";
@@ -21,6 +21,8 @@ export interface RepositoryParts {
   /** As git was given it; what is noted of the remote is noted under it. */
   readonly url: string;
   readonly singleWriter: boolean;
+  /** Whatever comes into `git` stays there, which of a clone cannot be said. */
+  readonly dropsNothing: boolean;
   /** Takes text for the terminal as it is; undefined when nobody wants to see progress. */
   readonly draw: ((text: string) => void) | undefined;
 }
@@ -49,9 +51,15 @@ export class PacksRepository implements RemoteRepository {
   async fetch(wants: readonly string[]): Promise<readonly string[]> {
     const manifest = this.#snapshot?.manifest;
     if (manifest === undefined) throw new GitStoreError("corrupt", "git wants objects of a repository that is empty");
-    const { git, draw } = this.#o;
-    const again = async (): Promise<typeof manifest | undefined> => (await this.#store.read())?.manifest;
-    return await fetchObjects(manifest, wants, { git, packs: this.#packs, installed: this.#installed, again, draw });
+    const { git, draw, dropsNothing } = this.#o;
+    return await fetchObjects(manifest, wants, {
+      git,
+      packs: this.#packs,
+      installed: this.#installed,
+      again: async () => (await this.#store.read())?.manifest,
+      dropsNothing,
+      draw,
+    });
   }
 
   async push(
@@ -81,10 +89,23 @@ export class PacksRepository implements RemoteRepository {
     const tooMany = after.manifest.packs.length - MANY_PACKS;
     if (tooMany < 0 || tooMany % NEXT_TURN > 0) return;
     try {
-      await compact({ git: this.#store, store: this.#o.store }, after, { most: CHEAP });
+      const then = await compact({ git: this.#store, store: this.#o.store }, after, { most: CHEAP });
+      if (then !== undefined) await this.#noteMerged(after, then);
     } catch (error) {
       // The next one who pushes will do it, or `holdall repo maintain`.
       this.#o.draw?.(`The packs could not be merged: ${error instanceof Error ? error.message : String(error)}\n`);
     }
+  }
+
+  /** What was merged here, and of packs that are here, need not be fetched. */
+  async #noteMerged(before: Snapshot, after: Snapshot): Promise<void> {
+    const [old, names] = [before, after].map(({ manifest }) => manifest.packs.map(({ name }) => name));
+    if (old === undefined || names === undefined) return;
+    const gone = old.filter((name) => !names.includes(name));
+    const { noted, files } = await this.#installed.among(gone);
+    // Somebody who has pushed since has brought one that is not here.
+    const come = names.filter((name) => !old.includes(name));
+    if (come.length === 1 && gone.every((name) => noted.has(name) || files.has(name)))
+      await this.#installed.add(come, names);
   }
 }

@@ -83,6 +83,11 @@ function draft(
   moves: Moves,
   { head, pack }: { head: string; pack: PackEntry | undefined },
 ): Draft | undefined {
+  if (now !== undefined && now.objectFormat !== moves.format) {
+    // Somebody has begun the repository, otherwise than we were about to.
+    for (const { ref } of moves.going) moves.refuse(ref, `the remote names its objects by ${now.objectFormat}`);
+    return undefined;
+  }
   const refs = new Map(now?.refs);
   const updates: { ref: string; from?: string; to?: string }[] = [];
   for (const { ref, to } of moves.allowed(now)) {

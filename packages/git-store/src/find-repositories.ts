@@ -1,4 +1,4 @@
-import { parseKey, type ObjectStore } from "@holdall/object-store";
+import { parseKey, type ObjectStore } from "@holdall/object-store/open";
 import { MANIFEST_KEY } from "./keys.ts";
 
 /** Where a repository is, and how it is kept: as this package does, or as git-remote-s3. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { StorageError, type ObjectStore } from "@holdall/object-store";
+import { StorageError, type ObjectStore } from "@holdall/object-store/open";
 import { GitStoreError } from "./errors.ts";
 import { indexKey, logKey, MANIFEST_KEY, packKey, VIEW_KEYS } from "./keys.ts";
 import { formatLogEntry, parentIn, type LogEntry } from "./log-entry.ts";

@@ -1,4 +1,4 @@
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { GitStoreError } from "./errors.ts";
 import { logKey, LOG_PREFIX, logKeysFrom, transactionIn } from "./keys.ts";
 import { parseLogEntry, type LogEntry } from "./log-entry.ts";

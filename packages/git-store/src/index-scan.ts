@@ -1,5 +1,5 @@
 import { IndexCheck, OID_BYTES, PackError, type ObjectFormat } from "@holdall/git-protocol";
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { GitStoreError } from "./errors.ts";
 import { indexKey } from "./keys.ts";
 import type { PackEntry } from "./manifest.ts";

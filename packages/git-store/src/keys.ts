@@ -1,4 +1,4 @@
-import { parseKey, type ObjectKey } from "@holdall/object-store";
+import { parseKey, type ObjectKey } from "@holdall/object-store/open";
 
 export const MANIFEST_KEY: ObjectKey = parseKey("holdall/manifest.json");
 

@@ -1,4 +1,4 @@
-import { StorageError, type ObjectStore } from "@holdall/object-store";
+import { StorageError, type ObjectStore } from "@holdall/object-store/open";
 import { GitStoreError } from "./errors.ts";
 import { collectGarbage, compact, GRACE, type Kept } from "./maintenance.ts";
 import type { Manifest } from "./manifest.ts";

@@ -1,4 +1,4 @@
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { runToMerge } from "./geometry.ts";
 import type { Draft, GitStore, Snapshot } from "./git-store.ts";
 import { indexKey, packKey } from "./keys.ts";

@@ -4,7 +4,7 @@ import { access, open, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { IndexCheck, PackCheck, PackError, type ObjectFormat } from "@holdall/git-protocol";
-import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store";
+import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store/open";
 import { GitStoreError } from "./errors.ts";
 import { indexKey, packKey } from "./keys.ts";
 import type { PackEntry } from "./manifest.ts";

@@ -1,4 +1,4 @@
-import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store";
+import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store/open";
 import { GitStoreError } from "./errors.ts";
 import { MAX_MANIFEST_BYTES } from "./manifest.ts";
 

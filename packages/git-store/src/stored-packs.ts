@@ -1,4 +1,4 @@
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { indexKey, packNameIn, PACKS_PREFIX } from "./keys.ts";
 import type { Manifest, PackEntry } from "./manifest.ts";
 

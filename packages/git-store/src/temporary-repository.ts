@@ -2,7 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ObjectFormat } from "@holdall/git-protocol";
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { LocalGit } from "./local-git.ts";
 import type { PackEntry } from "./manifest.ts";
 import { Packs, type PackFiles } from "./packs.ts";

@@ -1,5 +1,5 @@
 import { configFile, headFile, infoPacksFile, infoRefsFile } from "@holdall/git-protocol";
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { VIEW_KEYS } from "./keys.ts";
 import { compareBytes, type Manifest } from "./manifest.ts";
 import { readSmall } from "./small-object.ts";

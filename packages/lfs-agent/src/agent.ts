@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import type { ObjectStore } from "@holdall/object-store";
+import type { ObjectStore } from "@holdall/object-store/open";
 import { formatAnswer, parseRequest, RequestError, type Answer, type Init, type Request } from "./messages.ts";
 import { Progress } from "./progress.ts";
 import type { Transfers } from "./transfers.ts";

@@ -127,6 +127,7 @@ test("a damaged copy is passed over for a sound one; without one nothing is hand
     [`${oid}.zstd`, zstdCompressSync(bytes).subarray(0, 50_000), /is no zstd data/],
     [`${oid}.gz`, gzipSync(bytes).subarray(0, 50_000), /is no gzip data/],
     [`${oid}.gz`, bytes, /is no gzip data/],
+    [oid, flipped, /has the SHA-256 [0-9a-f]{64}; remove it/],
   ];
   for (const [key, content, message] of damaged) {
     const session = await Session.create(t);
@@ -172,6 +173,22 @@ test("packed bytes come again from the first one on", async (t) => {
   const [answer] = await session.says("download", download(object));
   await taken(session, object, answer);
   assert.equal(cuts, 2);
+});
+
+test("packed bytes that break off again and again do not come for ever", async (t) => {
+  const session = await Session.create(t);
+  const object = seededObject(1, 3_000_000);
+  await session.keep(`${object.oid}.zstd`, zstdCompressSync(object.bytes));
+  const broken = new StorageError("unavailable", "the connection broke");
+  let cuts = 0;
+  session.seen = new FaultyLayer(session.store, (call, key) => {
+    if (call !== "get" || !key.endsWith(".zstd") || cuts > 10) return undefined;
+    cuts += 1;
+    return { call, moment: { at: "body", bytes: 1_000_000 }, error: broken };
+  });
+  const error = failure(await session.says("download", download(object)));
+  assert.deepEqual([error, cuts], [{ code: 503, message: "the connection broke" }, 4]);
+  await assertNothingLeft(session);
 });
 
 test("what was stopped goes on in a later process, and in git-lfs's own downloads: the bytes are where it looks", async (t) => {

@@ -1,4 +1,4 @@
-import { StorageError, type ObjectKey, type StoredObject } from "@holdall/object-store";
+import { StorageError, type ObjectKey, type StoredObject } from "@holdall/object-store/open";
 import { damagedThere, isFull, TransferError } from "./errors.ts";
 import { IncomingFile } from "./incoming-file.ts";
 import type { Wanted } from "./messages.ts";

@@ -1,4 +1,4 @@
-import { errnoOf, StorageError, type StorageErrorCode } from "@holdall/object-store";
+import { errnoOf, StorageError, type StorageErrorCode } from "@holdall/object-store/open";
 
 /** An object could not be transferred for a reason that is not the store's. */
 export class TransferError extends Error {

@@ -2,7 +2,7 @@ import { createHash, randomBytes, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errnoOf } from "@holdall/object-store";
+import { errnoOf } from "@holdall/object-store/open";
 import type { Wanted } from "./messages.ts";
 import type { Folders } from "./transfers.ts";
 

@@ -7,7 +7,7 @@ import {
   type MultipartUploads,
   type ObjectKey,
   type UploadedPart,
-} from "@holdall/object-store";
+} from "@holdall/object-store/open";
 import { patiently } from "./patience.ts";
 import { read, type Source } from "./source.ts";
 import type { TransferContext, TransferOptions } from "./transfers.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { StorageError } from "@holdall/object-store";
+import { StorageError } from "@holdall/object-store/open";
 
 /** How often the same thing may fail before it counts. */
 const ATTEMPTS = 4;

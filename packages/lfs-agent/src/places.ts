@@ -1,4 +1,4 @@
-import { parseKey, type ObjectKey, type ObjectStore } from "@holdall/object-store";
+import { parseKey, type ObjectKey, type ObjectStore } from "@holdall/object-store/open";
 import type { Oid } from "./oid.ts";
 
 /** A way to keep objects in a store. */

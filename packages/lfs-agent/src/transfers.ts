@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { VerifyLayer, type ObjectStore } from "@holdall/object-store";
+import { VerifyLayer, type ObjectStore } from "@holdall/object-store/open";
 import type { Connection } from "./agent.ts";
 import { download } from "./download.ts";
 import type { Wanted } from "./messages.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf, type ObjectKey, type UploadedPart } from "@holdall/object-store";
+import { errnoOf, type ObjectKey, type UploadedPart } from "@holdall/object-store/open";
 
 /** A part that is in the store, and the SHA-256 of the bytes that were sent. */
 export interface NotedPart extends UploadedPart {

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { errnoOf, StorageError, type ObjectKey } from "@holdall/object-store";
+import { errnoOf, StorageError, type ObjectKey } from "@holdall/object-store/open";
 import { TransferError } from "./errors.ts";
 import type { Wanted } from "./messages.ts";
 import type { Oid } from "./oid.ts";
@@ -60,7 +60,7 @@ async function mustBeThere({ oid, size, path }: Source): Promise<void> {
       { cause },
     );
   }
-  
+  if (found !== size) throw damagedHere(oid);
 }
 
 async function uploadWhole(

@@ -103,17 +103,6 @@ export class Session {
   }
 }
 
-/** Waits until all that was written to the stream fits. */
-export async function untilSaid(output: PassThrough, pattern: RegExp): Promise<void> {
-  let said = "";
-  const fits = Promise.withResolvers<void>();
-  output.on("data", (chunk: Buffer) => {
-    said += chunk.toString();
-    if (pattern.test(said)) fits.resolve();
-  });
-  await fits.promise;
-}
-
 /** Notes each call, such as `stat lfs/…`. */
 class Noting extends TraceLayer {
   readonly #note: (call: string) => void;

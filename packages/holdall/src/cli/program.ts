@@ -8,6 +8,7 @@ import { repoDeleteBranch } from "./commands/repo-delete-branch.ts";
 import { repoDoctor } from "./commands/repo-doctor.ts";
 import { repoFsck } from "./commands/repo-fsck.ts";
 import { repoList } from "./commands/repo-list.ts";
+import { repoImport } from "./commands/repo-import.ts";
 import { repoLog } from "./commands/repo-log.ts";
 import { repoMaintain } from "./commands/repo-maintain.ts";
 import { repoProtect, repoUnprotect } from "./commands/repo-protect.ts";
@@ -28,7 +29,7 @@ import type { Io } from "./io.ts";
 /** The whole command line. Parsing throws a CommanderError when it is wrong. */
 export function createProgram(io: Io): Command {
   const program = new Command("holdall")
-    .description("A Git LFS server with pluggable storage.")
+    .description("Git and Git LFS on any object storage.")
     .addCommand(serveCommand(io))
     .addCommand(group("user", "Who may sign in.", [userAdd(io), userRemove(io), userList(io)]))
     .addCommand(
@@ -51,6 +52,7 @@ export function createProgram(io: Io): Command {
         repoMaintain(io),
         repoFsck(io),
         repoDoctor(io),
+        repoImport(io),
         repoRestore(io),
       ]),
     )

@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { safeUrl } from "../mask-secrets.ts";
 import { lfsFolder, readLfsSettings } from "./lfs-agent-settings.ts";
 
 /** Where the log of a repository is, which all its work trees share. */
@@ -12,5 +13,5 @@ export async function openLog(cwd: string): Promise<(line: string) => void> {
   const path = await logFile(cwd);
   mkdirSync(dirname(path), { recursive: true });
   // At once, so that nothing is missing when the process is killed.
-  return (line) => appendFileSync(path, `${new Date().toISOString()} [${process.pid}] ${line}\n`);
+  return (line) => appendFileSync(path, `${new Date().toISOString()} [${process.pid}] ${safeUrl(line)}\n`);
 }

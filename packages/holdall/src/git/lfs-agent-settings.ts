@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { StorageError } from "@holdall/object-store";
+import { StorageError } from "@holdall/object-store/open";
 import { safeUrl } from "../mask-secrets.ts";
 import { runGit, tryGit } from "./lfs-agent-git.ts";
 

@@ -1,4 +1,4 @@
-import { StorageError } from "@holdall/object-store";
+import { StorageError } from "@holdall/object-store/open";
 import { safeUrl } from "../mask-secrets.ts";
 import { runGit, tryGit } from "./lfs-agent-git.ts";
 import { isStore, lfsEndpoint, readLfsSettings, type LfsSettings } from "./lfs-agent-settings.ts";

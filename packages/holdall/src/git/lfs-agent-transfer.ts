@@ -37,7 +37,7 @@ async function connect({ operation, remote }: Init, log: ((line: string) => void
       import("./lfs-agent-settings.ts"),
       import("./open-remote.ts"),
       import("./remote-url.ts"),
-      import("@holdall/object-store"),
+      import("@holdall/object-store/open"),
     ]);
   const settings = await readLfsSettings(process.cwd());
   const url = parseRemoteUrl(lfsUrl(settings, remote, operation));

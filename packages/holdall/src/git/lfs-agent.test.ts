@@ -117,6 +117,7 @@ describe("where objects of a remote go is what git-lfs says", () => {
     const machine = await Machine.create(t, { origin: "work:app" });
     await machine.git("config", "url.s3://bucket/.insteadOf", "work:");
     await machine.git("config", "url.s3://apps/.insteadOf", "work:a");
+    await machine.git("config", "url.s3://short/.insteadOf", "w");
     await machine.git("config", "url.gs://pushes/.pushInsteadOf", "work:");
     assert.equal(await machine.endpoint("origin", "download"), "s3://apps/pp");
     assert.equal(await machine.endpoint("origin", "upload"), "gs://pushes/app");
@@ -186,6 +187,15 @@ describe("git lfs-holdall", () => {
       assert.deepEqual(await machine.configurations(), before);
     });
   }
+
+  test("uninstall leaves what somebody has set otherwise since", async (t) => {
+    const machine = await Machine.create(t);
+    await machine.does("install", "--global");
+    const key = "lfs.https://gs.standalonetransferagent";
+    await machine.git("config", "--global", key, "not-holdall");
+    await machine.does("uninstall", "--global");
+    assert.equal(await machine.git("config", "--global", "--get-regexp", "^lfs"), `${key} not-holdall`);
+  });
 
   test("uninstall for one remote leaves the other ones", async (t) => {
     const machine = await Machine.create(t, { origin: STORE, second: "gs://bucket/x" });

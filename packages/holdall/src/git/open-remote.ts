@@ -1,4 +1,4 @@
-import { openStore, RetryLayer, type ObjectStore } from "@holdall/object-store";
+import { openStore, RetryLayer, type ObjectStore } from "@holdall/object-store/open";
 import type { RemoteUrl } from "./remote-url.ts";
 
 /** Opens the store that a remote is in. Asks nothing of it yet. To be called before anything else looks for credentials. @throws StorageError */

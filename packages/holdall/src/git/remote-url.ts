@@ -1,5 +1,5 @@
 import type { Layout } from "@holdall/git-remote";
-import { parseStoreUrl, StorageError, type StoreUrl } from "@holdall/object-store";
+import { parseStoreUrl, StorageError, type StoreUrl } from "@holdall/object-store/open";
 
 /** A repository in a store, as a remote's URL names it. */
 export interface RemoteUrl {

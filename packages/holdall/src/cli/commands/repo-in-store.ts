@@ -1,10 +1,12 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import type { Readable } from "node:stream";
-import { findRepositories, GitStore, removeTemporaries, type Kept, type Snapshot } from "@holdall/git-store";
-import { formatStoreUrl, type ObjectStore } from "@holdall/object-store";
+import { hasBundles } from "@holdall/git-bundles";
+import { GitStore, removeTemporaries, type Kept, type Snapshot } from "@holdall/git-store";
+import { formatStoreUrl } from "@holdall/object-store";
 import { committer, findRemote } from "../../git/find-remote.ts";
 import { openRemote } from "../../git/open-remote.ts";
+import type { RemoteUrl } from "../../git/remote-url.ts";
 import { CommandError } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 
@@ -24,24 +26,50 @@ export interface InStore extends Kept {
 /** What programs are ended by. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** A repository in the layout of git-remote-s3, as commands work with it. */
+export type AsBundles = Pick<InStore, "store" | "url">;
+
 /**
  * Opens the repository that is meant, for one command, and closes its store again.
+ * @param bundles what the command does with a repository in the layout of git-remote-s3, if it can do anything
  * @throws CommandError, GitStoreError, StorageError
  */
-export async function inStore<T>(io: Io, remote: string, use: (repository: InStore) => Promise<T>): Promise<T> {
+export async function inStore<T>(
+  io: Io,
+  remote: string,
+  packs: (repository: InStore) => Promise<T>,
+  bundles?: (repository: AsBundles) => Promise<T>,
+): Promise<T> {
+  return await withRemote(io, remote, async ({ found, store, url }) => {
+    const git = new GitStore(store, { singleWriter: found.singleWriter });
+    let first = found.layout === "bundles" ? undefined : await git.read();
+    if (first === undefined && (found.layout === "bundles" || (await hasBundles(store)))) {
+      if (bundles !== undefined) return await bundles({ store, url });
+      const message = `${url} is kept in the layout of git-remote-s3, which this command does not know: import it`;
+      throw new CommandError(message);
+    }
+    const read = async (): Promise<Snapshot> => {
+      const now = first ?? (await git.read());
+      first = undefined;
+      if (now === undefined) throw new CommandError(`there is no repository at ${url}`);
+      return now;
+    };
+    return await packs({ git, store, url, read, by: () => committer(io) });
+  });
+}
+
+/** A store that a remote is in. */
+export interface OpenedRemote extends AsBundles {
+  readonly found: RemoteUrl;
+}
+
+/** Opens the store that is meant, for one command, and closes it again. @throws CommandError, StorageError */
+export async function withRemote<T>(io: Io, remote: string, use: (opened: OpenedRemote) => Promise<T>): Promise<T> {
   const found = await findRemote(remote, io);
-  const url = formatStoreUrl(found.store);
-  if (found.layout === "bundles") throw keptAsBundles(url);
   const store = await openRemote(found);
-  const git = new GitStore(store, { singleWriter: found.singleWriter });
-  const read = async (): Promise<Snapshot> => {
-    const now = await git.read();
-    if (now !== undefined) return now;
-    throw (await hasBundles(store)) ? keptAsBundles(url) : new CommandError(`there is no repository at ${url}`);
-  };
   for (const signal of SIGNALS) process.once(signal, onSignal);
   try {
-    return await use({ git, store, url, read, by: () => committer(io) });
+    return await use({ found, store, url: formatStoreUrl(found.store) });
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);
     await store.close();
@@ -52,15 +80,6 @@ function onSignal(signal: NodeJS.Signals): void {
   removeTemporaries();
   // As if nobody had listened.
   process.kill(process.pid, signal);
-}
-
-async function hasBundles(store: ObjectStore): Promise<boolean> {
-  for await (const { path, layout } of findRepositories(store)) return path === "" && layout === "bundles";
-  return false;
-}
-
-function keptAsBundles(url: string): CommandError {
-  return new CommandError(`${url} is kept in the layout of git-remote-s3, which this command does not know`);
 }
 
 /** The full name of a branch, or of any ref that is given by its full name. */

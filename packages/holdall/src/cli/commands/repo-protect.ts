@@ -1,3 +1,4 @@
+import { protectRef, unprotectRef } from "@holdall/git-bundles";
 import { isRefPattern, protecting, unprotecting, type Denied } from "@holdall/git-store";
 import { Command, InvalidArgumentError } from "commander";
 import { CommandError } from "../exit-codes.ts";
@@ -25,10 +26,20 @@ export function repoProtect(io: Io): Command {
         throw new CommandError('a rule that allows both denies nothing: take it away with "holdall repo unprotect"');
       }
       const rule = { refs, deny };
-      await inStore(io, remote, async ({ git, read, by }) => {
-        const done = await git.commit(protecting(rule, await by()), await read());
-        io.stdout.write(`${done === undefined ? "It is so already" : "Protected"}: ${formatRule(rule)}.\n`);
-      });
+      await inStore(
+        io,
+        remote,
+        async ({ git, read, by }) => {
+          const done = await git.commit(protecting(rule, await by()), await read());
+          io.stdout.write(`${done === undefined ? "It is so already" : "Protected"}: ${formatRule(rule)}.\n`);
+        },
+        async ({ store }) => {
+          if (deny.length === 1)
+            throw new CommandError("git-remote-s3's layout knows no ref that is protected by half");
+          await protectRef(store, refs);
+          io.stdout.write(`Protected: ${formatRule(rule)}.\n`);
+        },
+      );
     });
 }
 
@@ -38,10 +49,13 @@ export function repoUnprotect(io: Io): Command {
     .argument("<remote>", REMOTE)
     .argument("<pattern>", "as the rule was made with", readPattern)
     .action(async (remote: string, refs: string) => {
-      await inStore(io, remote, async ({ git, read, by }) => {
-        await git.commit(unprotecting(refs, await by()), await read());
-        io.stdout.write(`There is no rule for ${refs} any more.\n`);
-      });
+      await inStore(
+        io,
+        remote,
+        async ({ git, read, by }) => void (await git.commit(unprotecting(refs, await by()), await read())),
+        async ({ store }) => await unprotectRef(store, refs),
+      );
+      io.stdout.write(`There is no rule for ${refs} any more.\n`);
     });
 }
 

@@ -1,3 +1,4 @@
+import { setHead } from "@holdall/git-bundles";
 import { pointingHead } from "@holdall/git-store";
 import { Command } from "commander";
 import type { Io } from "../io.ts";
@@ -9,10 +10,18 @@ export function repoSetHead(io: Io): Command {
     .argument("<remote>", REMOTE)
     .argument("<branch>", "the branch, which must be there")
     .action(async (remote: string, branch: string) => {
-      await inStore(io, remote, async ({ git, read, by }) => {
-        const head = fullName(branch);
-        const done = await git.commit(pointingHead(head, await by()), await read());
-        io.stdout.write(`Clones begin with ${head}${done === undefined ? " already" : ""}.\n`);
-      });
+      const head = fullName(branch);
+      await inStore(
+        io,
+        remote,
+        async ({ git, read, by }) => {
+          const done = await git.commit(pointingHead(head, await by()), await read());
+          io.stdout.write(`Clones begin with ${head}${done === undefined ? " already" : ""}.\n`);
+        },
+        async ({ store }) => {
+          await setHead(store, head);
+          io.stdout.write(`Clones begin with ${head}.\n`);
+        },
+      );
     });
 }

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { stat } from "node:fs/promises";
+import { test, type TestContext } from "node:test";
+import { GitStoreError } from "@holdall/git-store";
+import { MemoryStore, StorageError, type ObjectStore } from "@holdall/object-store";
+import fc from "fast-check";
+import { Bench, keysOf, putText, watched, type Call } from "../test/bench.ts";
+import { changeRef, uploadBundle, type RefChange } from "./change-ref.ts";
+import { markKey } from "./layout.ts";
+import { bundlesOf, readBundles, type BundleListing } from "./listing.ts";
+
+const REF = "refs/heads/main";
+const IMPATIENT = { patience: 0 };
+
+interface Scene {
+  readonly bench: Bench;
+  readonly store: MemoryStore;
+  readonly first: string;
+  readonly second: string;
+}
+
+/** A ref with one commit in the store, and one more commit here. */
+async function scene(t: TestContext): Promise<Scene> {
+  const bench = await Bench.create(t);
+  const store = new MemoryStore();
+  await bench.commit("one");
+  const first = await bench.publish(store, REF);
+  const second = await bench.commit("two");
+  return { bench, store, first, second };
+}
+
+async function push(
+  { bench, second }: Scene,
+  store: ObjectStore,
+  o: { readonly to?: string | undefined; readonly expected: string | undefined; readonly warnings?: string[] },
+): Promise<string | undefined> {
+  const oid = "to" in o ? o.to : second;
+  let to: RefChange["to"];
+  if (oid !== undefined) {
+    const path = await bench.bundle(oid);
+    to = { oid, from: await uploadBundle(store, { path, size: (await stat(path)).size }) };
+  }
+  const change = {
+    ref: REF,
+    to,
+    refuse: async ({ refs }: BundleListing) => (refs.get(REF)?.oid === o.expected ? undefined : "fetch first"),
+    contains: (a: string, b: string) => bench.git.isAncestor(a, b),
+    warn: (text: string) => void o.warnings?.push(text),
+  };
+  return await changeRef(store, change, IMPATIENT);
+}
+
+/** Nothing happened for an hour, by the clock of the process. */
+function standStill(t: TestContext): void {
+  const then = performance.now() + 3_600_000;
+  t.mock.method(performance, "now", () => then);
+}
+
+const valueIn = async (store: ObjectStore): Promise<string | undefined> =>
+  (await readBundles(store)).refs.get(REF)?.oid;
+
+test("a ref moves, or is refused when somebody else has moved it meanwhile", async (t) => {
+  const one = await scene(t);
+  const { store, first, second } = one;
+  assert.equal(await push(one, store, { expected: undefined }), "fetch first");
+  assert.equal(await valueIn(store), first);
+  assert.equal(await push(one, store, { expected: first }), undefined);
+  assert.deepEqual(await keysOf(store, "refs/"), [`${REF}/${second}.bundle`]);
+  assert.equal(await push(one, store, { expected: first, to: undefined }), "fetch first");
+  assert.equal(await push(one, store, { expected: second, to: undefined }), undefined);
+  assert.deepEqual(await keysOf(store, "refs/"), []);
+});
+
+for (const moment of ["before", "after"] as const) {
+  test(`an answer that is lost (${moment} it was done) at any change leaves the old value or the new one, and the next push goes on`, async (t) => {
+    for (let nth = 1; ; nth += 1) {
+      const one = await scene(t);
+      const { store, first, second } = one;
+      let count = 0;
+      let struck = false;
+      const strike = (call: Call): void => {
+        if (call === "get" || call === "stat" || (count += 1) !== nth) return;
+        struck = true;
+        throw new StorageError("unavailable", "no answer came", { uncertain: moment === "after", retryable: false });
+      };
+      const faulty = watched(store, { [moment]: strike });
+      const outcome = await push(one, faulty, { expected: first }).catch((error: unknown) => {
+        assert.ok(error instanceof StorageError || error instanceof GitStoreError, String(error));
+        return "failed";
+      });
+      const value = await valueIn(store);
+      assert.ok(value === first || value === second, `${nth}`);
+      if (outcome === undefined) assert.equal(value, second, `what was acknowledged at ${nth} is there`);
+      // A lock that could not be given back would become stale.
+      await store.delete(markKey(REF, "lock"));
+      assert.equal(await push(one, store, { expected: value, to: second }), undefined);
+      assert.deepEqual(await keysOf(store, "refs/"), [`${REF}/${second}.bundle`]);
+      if (!struck) {
+        assert.ok(nth > 4);
+        return;
+      }
+    }
+  });
+}
+
+test("whoever loses the lock while copying is not told ok, and leaves no second head when another has pushed", async (t) => {
+  const one = await scene(t);
+  const { bench, store, first } = one;
+  bench.do("checkout", "--quiet", "-b", "side", first);
+  const theirs = await bench.commit("theirs");
+  const slow = watched(store, {
+    before: async (call) => {
+      if (call !== "copy") return;
+      // Stood still for so long that another has taken the lock, pushed, and gone.
+      standStill(t);
+      await store.delete((await readBundles(store)).locks[0]?.key ?? assert.fail());
+      assert.equal(await push(one, store, { expected: first, to: theirs }), undefined);
+    },
+  });
+  await assert.rejects(push(one, slow, { expected: first }), { code: "contended" });
+  assert.deepEqual(await keysOf(store, "refs/"), [`${REF}/${theirs}.bundle`]);
+});
+
+test("whoever loses the lock and nobody has pushed is not told ok, and both values are there for the next one", async (t) => {
+  const one = await scene(t);
+  const { store, first, second } = one;
+  const slow = watched(store, {
+    before: async (call) => {
+      if (call !== "copy") return;
+      standStill(t);
+      await putText(store, `${REF}/LOCK#.lock`, "somebody else");
+    },
+  });
+  await assert.rejects(push(one, slow, { expected: first }), { code: "contended" });
+  assert.deepEqual(new Set(bundlesOf(await readBundles(store), REF).map(({ oid }) => oid)), new Set([first, second]));
+});
+
+test("what could not be removed is said, and is no reason to call the push failed", async (t) => {
+  const one = await scene(t);
+  const { store, first, second } = one;
+  const warnings: string[] = [];
+  const stuck = watched(store, {
+    before: (call, [key]) => {
+      if (call === "delete" && String(key).includes(first)) throw new StorageError("denied", "you may not delete");
+    },
+  });
+  assert.equal(await push(one, stuck, { expected: first, warnings }), undefined);
+  assert.match(warnings.join(), /is still there \(you may not delete\)/);
+  assert.equal(await valueIn(store), second);
+});
+
+test("of any pushes from any state, at once or not, each that is told ok is in the history, and one bundle is left", async (t) => {
+  const bench = await Bench.create(t);
+  const oids = [await bench.commit("0")];
+  for (let index = 1; index < 6; index += 1) {
+    bench.do("checkout", "--quiet", oids[Math.floor((index - 1) / 2)] ?? "main");
+    oids.push(await bench.commit(String(index)));
+  }
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat({ max: oids.length - 1 }), { minLength: 1, maxLength: 5 }),
+      fc.scheduler(),
+      async (targets, scheduler) => {
+        const inner = new MemoryStore();
+        const [start = ""] = oids;
+        await bench.publish(inner, REF, start);
+        const store = watched(inner, {
+          before: (call) => scheduler.schedule(Promise.resolve(), call),
+        });
+        const done: string[] = [];
+        const pushes = Promise.all(
+          targets.map(async (target) => {
+            const oid = oids[target] ?? start;
+            const expected = await valueIn(store);
+            if (expected === undefined || !(await bench.git.isAncestor(expected, oid))) return;
+            const one = { bench, store: inner, first: start, second: oid };
+            const outcome = await push(one, store, { expected, to: oid }).catch((error: unknown) => {
+              assert.ok(error instanceof GitStoreError && error.code === "contended", String(error));
+              return "busy";
+            });
+            if (outcome === undefined) done.push(oid);
+          }),
+        );
+        await scheduler.waitFor(pushes);
+        const value = await valueIn(inner);
+        for (const oid of done) assert.ok(await bench.git.isAncestor(oid, value ?? ""), `${oid} is in ${value}`);
+        assert.deepEqual(await keysOf(inner, "refs/"), [`${REF}/${value}.bundle`]);
+      },
+    ),
+    { seed: 11, numRuns: 15 },
+  );
+});
