@@ -18,7 +18,9 @@ async function blockOf(document: string, heading: string): Promise<string> {
 
 async function follow(t: TestContext, block: string): Promise<void> {
   const server = await startS3();
-  atEnd(t, () => server[Symbol.asyncDispose]());
+  atEnd(t, async () => {
+    await server[Symbol.asyncDispose]();
+  });
   const bucket = await server.createBucket();
   const person = await Person.create(t, { env: server.env });
   await person.git(".", "init", "--quiet", "work");

@@ -51,8 +51,11 @@ class Office {
   /** Somebody who may do what a job needs, but for one action. */
   async admit(t: TestContext, job: Job, without?: string): Promise<Person> {
     const { Version, Statement } = JOBS.get(job) ?? assert.fail();
-    const left = Statement.map((one) => ({ ...one, Action: one.Action.filter((action) => action !== without) }));
-    const policy = { Version, Statement: left.filter(({ Action }) => Action.length > 0) };
+    const left = Statement.flatMap(({ Action, ...rest }) => {
+      const actions = Action.filter((one) => one !== without);
+      return actions.length === 0 ? [] : [{ ...rest, Action: actions }];
+    });
+    const policy = { Version, Statement: left };
     const text = JSON.stringify(policy).replaceAll("BUCKET", this.#bucket).replaceAll("PREFIX", "team/app");
     return await Person.create(t, { env: this.server.addUser(JSON.parse(text)) });
   }

@@ -235,11 +235,7 @@ export class LocalGit {
   }
 
   /** @param draw is given what it says, as it is said */
-  async #spawn(
-    args: readonly string[],
-    input: string | Uint8Array,
-    draw: ((text: string) => void) | undefined = undefined,
-  ): Promise<Ran> {
+  async #spawn(args: readonly string[], input: string | Uint8Array, draw?: (text: string) => void): Promise<Ran> {
     const child = spawn("git", ["--git-dir", this.gitDir, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
       env: this.#env,

@@ -61,10 +61,11 @@ async function examinePacks(repository: InStore, o: RepoDoctorOptions): Promise<
   const found = await diagnose(repository);
   if (o.repair) await repair(repository, found);
   const left = o.repair && found.length > 0 ? await diagnose(repository) : found;
-  const ill = left.map(({ repair, ...rest }): Ill => ({ ...rest, repairable: repair !== undefined }));
   const kinds = new Set(left.map(({ kind }) => kind));
-  const mended = found.filter(({ kind }) => !kinds.has(kind)).map((one): Ill => ({ ...one, repairable: true }));
-  return { mended, left: ill };
+  const [mended, ill] = [found.filter(({ kind }) => !kinds.has(kind)), left].map((findings) =>
+    findings.map(({ repair, ...rest }): Ill => ({ ...rest, repairable: repair !== undefined })),
+  );
+  return { mended: mended ?? [], left: ill ?? [] };
 }
 
 async function examineBundles({ store }: AsBundles, o: RepoDoctorOptions): Promise<Examined> {
