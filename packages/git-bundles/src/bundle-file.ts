@@ -1,7 +1,6 @@
 import { open } from "node:fs/promises";
 import { type ObjectFormat } from "@holdall/git-protocol";
 import { GitStoreError, type LocalGit } from "@holdall/git-store";
-import { runGit } from "./git-child.ts";
 
 /** The most that may come before the pack, in bytes: git-remote-s3 writes one line. */
 const MOST_HEADER = 1024 * 1024;
@@ -84,7 +83,7 @@ export async function writeBundle(
   };
   await write(Buffer.from(`# v2 git bundle\n${oid} ${ref}\n\n`));
   const args = ["pack-objects", "--revs", "--stdout", "--delta-base-offset", "-q"];
-  await runGit({ git, args, input: [Buffer.from(`${oid}\n`)], pass: write });
+  await git.stream(args, { input: [Buffer.from(`${oid}\n`)], pass: write });
   return size;
 }
 

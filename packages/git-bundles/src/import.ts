@@ -88,11 +88,11 @@ async function gather(
   listing: BundleListing,
   { from: store, onStep }: ImportOptions,
 ): Promise<{ readonly refs: ReadonlyMap<string, RefValue>; readonly files: PackFiles }> {
-  const { git, env } = scratch;
+  const { git } = scratch;
   const wants = [...listing.refs.values()].map(({ oid }) => oid);
   const onBundle = ({ ref, size }: BundleEntry, how: "fetched" | "known"): void =>
     onStep?.({ step: "bundle", ref, size, known: how === "known" });
-  await fetchBundles(wants, listing, { store, git, env, onBundle, atOnce: 1 });
+  await fetchBundles(wants, listing, { store, git, onBundle, atOnce: 1 });
   const refs = await scratch.check(listing.refs, "what the bundles have");
   const files = await git.makePack(await scratch.made("pack"), { wants: new Set(wants), haves: [] });
   if (files === undefined) throw new GitStoreError("corrupt", "the bundles are empty");

@@ -1,11 +1,8 @@
 import { join } from "node:path";
 import type { LocalGit } from "@holdall/git-store";
-import { runGit } from "./git-child.ts";
 
 export interface Destination {
   readonly git: LocalGit;
-  /** In which git is run; that of this process when left out. */
-  readonly env?: Readonly<NodeJS.ProcessEnv>;
   /** What the `.keep` file says that holds off `git gc`; without it there is none. */
   readonly keep?: string;
   /** Takes git's own progress, as it is. */
@@ -22,14 +19,14 @@ const LINKS_ELSEWHERE = 1;
  * @throws GitError when git refuses the pack, of which nothing stays then; what the body throws
  */
 export async function indexPack(body: AsyncIterable<Uint8Array>, to: Destination): Promise<string | undefined> {
-  const { git, env, keep, draw } = to;
+  const { git, keep, draw } = to;
   const args = ["index-pack", "--stdin", "--check-self-contained-and-connected"];
   if (await isStrict(git)) args.push("--strict");
   if (keep !== undefined) args.push(`--keep=${keep}`);
   if (draw !== undefined) args.push("-v");
   let out = "";
   const pass = async (bytes: Uint8Array): Promise<void> => void (out += Buffer.from(bytes).toString());
-  await runGit({ git, args, input: body, pass, env, draw, fine: [0, LINKS_ELSEWHERE] });
+  await git.stream(args, { input: body, pass, draw, fine: [0, LINKS_ELSEWHERE] });
   const kept = /^keep\t([0-9a-f]+)$/m.exec(out)?.[1];
   return kept === undefined ? undefined : join(await git.packFolder(), `pack-${kept}.keep`);
 }

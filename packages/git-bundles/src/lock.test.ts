@@ -46,6 +46,8 @@ test("only one holds the lock of a ref, and the next one gets it when it is give
 test("a lock is stale by the store's clock, whatever the time is here", async () => {
   for (const [clock, age, isStale] of [
     [3600, 10, false],
+    [3600, 70, true],
+    [-3600, 10, false],
     [-3600, 70, true],
     [0, 61, true],
     [0, 50, false],

@@ -85,7 +85,7 @@ export class RefLock {
       // A lock of git-remote-s3 is empty, and covers the upload.
       const upload = there.text === "" ? (o.size ?? 0) / SLOW_UPLOAD : 0;
       if (Date.now() + ahead - there.modifiedAt.getTime() > Math.max(ttl, upload) * 1000) {
-        const taken = await tryToPut(store, key, textOf(token, 0), {} as never);
+        const taken = await tryToPut(store, key, textOf(token, 0), { ifMatch: there.etag });
         if (taken !== undefined) return new RefLock(store, ref, { token, etag: taken, ttl, since });
         continue;
       }

@@ -7,23 +7,17 @@ import { GitStoreError, LocalGit, Temporary, type RefValue } from "@holdall/git-
 /** A bare repository among the system's temporary files. */
 export class Scratch implements AsyncDisposable {
   readonly git: LocalGit;
-  /** In which git finds this repository and nothing of another. */
-  readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly #folder: Temporary;
 
-  private constructor(folder: Temporary, env: Readonly<NodeJS.ProcessEnv>) {
+  private constructor(folder: Temporary) {
     this.#folder = folder;
-    this.env = env;
-    this.git = new LocalGit(join(folder.path, "repository"), env);
+    this.git = LocalGit.apart(join(folder.path, "repository"));
   }
 
   static async create(format: ObjectFormat): Promise<Scratch> {
     const folder = new Temporary(await mkdtemp(join(tmpdir(), "holdall-bundles-")));
     try {
-      const names = await LocalGit.apart(folder.path).run(["rev-parse", "--local-env-vars"]);
-      const env = { ...process.env };
-      for (const name of names.trim().split("\n")) delete env[name];
-      const scratch = new Scratch(folder, env);
+      const scratch = new Scratch(folder);
       await scratch.git.run(["init", "--quiet", "--bare", `--object-format=${format}`, scratch.git.gitDir]);
       return scratch;
     } catch (error) {

@@ -28,6 +28,12 @@ export interface BundlePushParts {
   readonly warn: (text: string) => void;
 }
 
+/** What refs are to be, and the object in the store that can be copied for each. */
+interface Target {
+  readonly oid: string;
+  readonly from: ObjectVersion;
+}
+
 /** Objects that refs are to get, and the moves that give them. */
 interface Group {
   /** Undefined: the refs are to go. */
@@ -83,7 +89,7 @@ export class BundlePush {
 
   async #move({ oid, moves }: Group): Promise<void> {
     if (oid === undefined) {
-      for (const move of moves) await this.#change(move, undefined, undefined);
+      for (const { ref } of moves) await this.#change(ref, undefined, undefined);
       return;
     }
     let left = moves;
@@ -94,14 +100,14 @@ export class BundlePush {
       const archive = this.#o.zip ? await this.#archive(folder.path, oid) : undefined;
       // Somebody has uploaded it for another ref.
       const same = [...this.#listing.refs.values()].find((entry) => entry.oid === oid);
-      if (same !== undefined) left = await this.#changeAll(left, same, archive);
+      if (same !== undefined) left = await this.#changeAll(left, { oid, from: same }, archive);
       const [first] = left;
       if (first === undefined) return;
       const path = join(folder.path, "bundle");
       const size = await writeBundle(git, path, { oid, ref: first.ref });
       this.#o.draw?.(`Sending ${left.map(({ ref }) => ref).join(", ")}, ${size} bytes\n`);
       const upload = await uploadBundle(store, { path, size });
-      left = await this.#changeAll(left, upload, archive);
+      left = await this.#changeAll(left, { oid, from: upload }, archive);
       for (const { ref } of left) this.#moves.refuse(ref, "the upload was removed by somebody else: try again");
       await store.delete(upload.key).catch(() => undefined);
     } catch (error) {
@@ -111,30 +117,21 @@ export class BundlePush {
   }
 
   /** @returns those for which there was nothing to copy any more */
-  async #changeAll(
-    moves: readonly Move[],
-    from: ObjectVersion,
-    archive: Archive | undefined,
-  ): Promise<readonly Move[]> {
+  async #changeAll(moves: readonly Move[], to: Target, archive: Archive | undefined): Promise<readonly Move[]> {
     const left: Move[] = [];
-    for (const move of moves) if ((await this.#change(move, from, archive)) === "gone") left.push(move);
+    for (const move of moves) if ((await this.#change(move.ref, to, archive)) === "gone") left.push(move);
     return left;
   }
 
   /** What goes wrong with one ref is said of that one: the others are no worse for it. */
-  async #change(
-    move: Move,
-    from: ObjectVersion | undefined,
-    archive: Archive | undefined,
-  ): Promise<"gone" | undefined> {
+  async #change(ref: string, to: Target | undefined, archive: Archive | undefined): Promise<"gone" | undefined> {
     const { store, git, warn, lockTtl } = this.#o;
-    const { ref, to } = move;
     const onWait = (since: Date): void =>
-      this.#o.draw?.(`Waiting for somebody else who has been pushing to ${ref} since ${since.toISOString()}\n`);
+      warn(`somebody else has been pushing to ${ref} since ${since.toISOString()}: waiting for them`);
     const change = {
       ref,
-      to: to === undefined || from === undefined ? undefined : { oid: to.oid, from },
-      refuse: (now: BundleListing) => this.#reasonAgainst(move, now),
+      to,
+      refuse: (now: BundleListing) => this.#reasonAgainst({ ref, to }, now),
       contains: (ancestor: string, descendant: string) => git.isAncestor(ancestor, descendant),
       archive,
       warn,
@@ -143,7 +140,7 @@ export class BundlePush {
       const refused = await changeRef(store, change, { ...(lockTtl === undefined ? {} : { ttl: lockTtl }), onWait });
       if (refused !== undefined) this.#moves.refuse(ref, refused);
     } catch (error) {
-      if (error instanceof StorageError && error.code === "not-found") return "gone";
+      if (to !== undefined && error instanceof StorageError && error.code === "not-found") return "gone";
       this.#moves.refuse(ref, messageOf(error));
     }
     return undefined;

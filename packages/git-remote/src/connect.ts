@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configFile, encodePkt, headFile, pktLine, readPkts, type ObjectFormat, type Pkt } from "@holdall/git-protocol";
-import { GitStoreError, LocalGit } from "@holdall/git-store";
+import { GitStoreError, LocalGit, Temporary } from "@holdall/git-store";
 import type { Cache } from "./cache.ts";
 import type { Input } from "./input.ts";
 import type { Opened } from "./open-repository.ts";
@@ -46,21 +46,23 @@ export async function serveUploadPack(parts: ConnectParts): Promise<void> {
 class Session {
   readonly pkts: AsyncGenerator<Pkt, void, undefined>;
   readonly #o: ConnectParts;
+  readonly #temporary: Temporary;
   readonly #folder: string;
   /** The remote's refs over the cache's objects. One of its own, as another session may see another state. */
   readonly #view: LocalGit;
   #isCurrent = false;
 
-  private constructor(o: ConnectParts, folder: string) {
+  private constructor(o: ConnectParts, temporary: Temporary) {
     this.#o = o;
-    this.#folder = folder;
-    this.#view = LocalGit.apart(folder);
+    this.#temporary = temporary;
+    this.#folder = temporary.path;
+    this.#view = LocalGit.apart(temporary.path);
     this.pkts = readPkts(o.input.bytes());
   }
 
   static async begin(o: ConnectParts): Promise<Session> {
-    const folder = await mkdtemp(join(tmpdir(), "holdall-upload-pack-"));
-    const session = new Session(o, folder);
+    const temporary = new Temporary(await mkdtemp(join(tmpdir(), "holdall-upload-pack-")));
+    const session = new Session(o, temporary);
     try {
       // What a clone lacks is here already, as a rule: then the store is not asked at all.
       const format = o.fromPromisor ? await o.cache.completeFormat() : undefined;
@@ -75,14 +77,14 @@ class Session {
 
   async advertise(): Promise<void> {
     const args = ["upload-pack", "--stateless-rpc", "--advertise-refs", this.#folder];
-    await this.#view.stream(args, new Uint8Array(), { pass: this.#o.write, env: V2 });
+    await this.#view.stream(args, { input: [], pass: this.#o.write, env: V2 });
   }
 
   async answer(request: readonly Pkt[]): Promise<void> {
     try {
       if (!this.#isCurrent && !(await this.#hasAll(wantsIn(request)))) await this.#bringUpToDate();
       const args = ["upload-pack", "--stateless-rpc", this.#folder];
-      await this.#view.stream(args, Buffer.concat(request.map(encodePkt)), { pass: this.#o.write, env: V2 });
+      await this.#view.stream(args, { input: request.map(encodePkt), pass: this.#o.write, env: V2 });
     } catch (error) {
       // Without a word git would ask again, and again.
       const why = error instanceof Error ? error.message : String(error);
@@ -93,7 +95,7 @@ class Session {
   }
 
   async end(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#temporary[Symbol.asyncDispose]();
   }
 
   async #hasAll(wants: readonly string[] | undefined): Promise<boolean> {

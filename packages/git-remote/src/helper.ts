@@ -27,6 +27,9 @@ export interface HelperOptions {
   /** As in {@link openRepository}. */
   readonly layout?: Layout | undefined;
   readonly zip?: boolean;
+  readonly lockTtl?: number | undefined;
+  /** Tells of each request, whatever git says of verbosity. */
+  readonly verbose?: boolean;
   readonly singleWriter?: boolean;
 }
 
@@ -190,16 +193,17 @@ class Helper {
   }
 
   async #open(git: LocalGit): Promise<Opened> {
-    const { url, layout, say, zip = false, singleWriter = false } = this.#o;
+    const { url, layout, say, lockTtl, zip = false, singleWriter = false } = this.#o;
     const store = await this.#store();
     const draw = this.#options.progress && this.#options.verbosity > 0 ? say : undefined;
     const dropsNothing = git !== this.#git;
-    return await openRepository({ store, git, url, layout, zip, singleWriter, dropsNothing, say, draw });
+    return await openRepository({ store, git, url, layout, zip, lockTtl, singleWriter, dropsNothing, say, draw });
   }
 
   #store(): Promise<ObjectStore> {
+    const isVerbose = this.#o.verbose === true || this.#options.verbosity >= VERBOSE;
     this.#opened ??= this.#o.store.then((store) =>
-      this.#options.verbosity < VERBOSE ? store : new TraceLayer(store, (line) => this.#o.say(`holdall: ${line}\n`)),
+      isVerbose ? new TraceLayer(store, (line) => this.#o.say(`holdall: ${line}\n`)) : store,
     );
     return this.#opened;
   }

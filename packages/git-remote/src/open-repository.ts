@@ -12,6 +12,8 @@ export interface OpenParts extends RepositoryParts {
   readonly layout: Layout | undefined;
   /** In git-remote-s3's layout: beside each branch that is pushed, its files as `repo.zip`. */
   readonly zip: boolean;
+  /** The same: seconds after which a lock is stale. */
+  readonly lockTtl: number | undefined;
   /** For people: takes text as it is. */
   readonly say: (text: string) => void;
 }
@@ -35,6 +37,7 @@ export async function openRepository(o: OpenParts): Promise<Opened> {
       "the repository was imported: its bundles are no longer what it is. Take layout=bundles, or the zip of s3+zip, out of the remote's URL",
     );
   }
-  const repository = new BundlesRepository(o);
+  const { lockTtl, ...rest } = o;
+  const repository = new BundlesRepository({ ...rest, ...(lockTtl === undefined ? {} : { lockTtl }) });
   return { repository, listing: await repository.list() };
 }

@@ -47,7 +47,7 @@ export async function pushRefs(lines: readonly PushLine[], parts: PushParts): Pr
 
 async function commit(moves: Moves, parts: PushParts): Promise<Snapshot | undefined> {
   const { git, store, packs, installed, listed, options, draw } = parts;
-  await using folder = new Temporary(await mkdtemp(join(await git.objectFolder(), "push-")));
+  await using folder = new Temporary(await mkdtemp(join(await git.objectFolder(), "tmp_push-")));
   const wants = moves.going.flatMap(({ to }) => to?.oid ?? []);
   const [files, head, by] = await Promise.all([
     wants.length === 0 ? undefined : git.makePack(folder.path, { wants, haves: await moves.knownHere(), draw }),

@@ -1,7 +1,8 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
 import type { ObjectFormat } from "@holdall/git-protocol";
 import type { PackFiles } from "./packs.ts";
 
@@ -20,6 +21,18 @@ export interface Ran {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+export interface Streamed {
+  readonly input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** Is given what git writes, piece by piece. */
+  readonly pass: (bytes: Uint8Array) => Promise<void>;
+  /** Added to the environment. */
+  readonly env?: Readonly<NodeJS.ProcessEnv>;
+  /** Takes git's own progress, as it is. */
+  readonly draw?: ((text: string) => void) | undefined;
+  /** Exit codes that are no failure. */
+  readonly fine?: readonly number[];
 }
 
 /** What git tells its children of the repository that it works on (`git rev-parse --local-env-vars`). */
@@ -76,28 +89,39 @@ export class LocalGit {
   }
 
   /**
-   * Runs a command that answers at length.
-   * @param input for standard input
-   * @param o.pass is given what it writes, piece by piece
-   * @throws GitError unless it exits with 0
+   * Runs a command on what may be larger than memory, on either side.
+   * @throws GitError when it fails; what the input throws, or `pass`, and then git is ended
    */
-  async stream(
-    args: readonly string[],
-    input: Uint8Array,
-    o: { readonly pass: (bytes: Uint8Array) => Promise<void>; readonly env?: Readonly<NodeJS.ProcessEnv> },
-  ): Promise<void> {
-    const child = spawn("git", args, { stdio: ["pipe", "pipe", "pipe"], env: { ...this.#env, ...o.env } });
+  async stream(args: readonly string[], { input, pass, env = {}, draw, fine = [0] }: Streamed): Promise<void> {
+    const child = this.#start(args, env);
     const ended = exitOf(child);
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(input);
+    if (draw !== undefined) child.stderr.on("data", (bytes: Buffer) => draw(bytes.toString()));
     const said = text(child.stderr);
-    try {
-      for await (const bytes of child.stdout) await o.pass(bytes);
-    } finally {
+    let broken: { readonly error: unknown } | undefined;
+    const end = (error: unknown): void => {
+      broken ??= { error };
       child.kill();
-    }
-    const [code, error] = await Promise.all([ended, said]);
-    if (code !== 0) throw new GitError(args, code, error);
+    };
+    const watched = async function* (): AsyncGenerator<Uint8Array> {
+      try {
+        yield* input;
+      } catch (error) {
+        end(error);
+        throw error;
+      }
+    };
+    const read = async (): Promise<void> => {
+      try {
+        for await (const bytes of child.stdout) await pass(bytes);
+      } catch (error) {
+        end(error);
+      }
+    };
+    // When it stops reading, it says why itself.
+    const write = pipeline(watched, child.stdin).catch(() => undefined);
+    const [, , code, why] = await Promise.all([write, read(), ended, said]);
+    if (broken !== undefined) throw broken.error;
+    if (code === null || !fine.includes(code)) throw new GitError(args, code, why);
   }
 
   /** @param input lines for standard input. @throws GitError unless it exits with 0 */
@@ -234,12 +258,13 @@ export class LocalGit {
     return { name, pack: path, size, index, indexSize, objects: await objectsIn(path) };
   }
 
+  #start(args: readonly string[], env: Readonly<NodeJS.ProcessEnv> = {}): ChildProcessWithoutNullStreams {
+    return spawn("git", ["--git-dir", this.gitDir, ...args], { env: { ...this.#env, ...env } });
+  }
+
   /** @param draw is given what it says, as it is said */
   async #spawn(args: readonly string[], input: string | Uint8Array, draw?: (text: string) => void): Promise<Ran> {
-    const child = spawn("git", ["--git-dir", this.gitDir, ...args], {
-      stdio: ["pipe", "pipe", "pipe"],
-      env: this.#env,
-    });
+    const child = this.#start(args);
     const code = exitOf(child);
     // A program that ends without reading its input says why otherwise.
     child.stdin.on("error", () => undefined);

@@ -8,7 +8,7 @@ import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-
 import { GitStoreError } from "./errors.ts";
 import { indexKey, packKey } from "./keys.ts";
 import type { PackEntry } from "./manifest.ts";
-import { Temporary } from "./temporaries.ts";
+import { removeOnSignal, Temporary } from "./temporaries.ts";
 
 /** Two files that git has made, for the store. */
 export interface PackFiles {
@@ -90,6 +90,8 @@ export class Packs {
         if (`pack-${summary.checksum}` === name && summary.objects === objects) continue;
         throw new PackError("the bytes are those of another pack");
       }
+      // One that stayed would hold off git's maintenance for ever.
+      removeOnSignal(`${base}.keep`);
       await writeFile(`${base}.keep`, `${o.keep}\n`);
       await rename(pack.path, `${base}.pack`);
       await rename(index.path, `${base}.idx`);

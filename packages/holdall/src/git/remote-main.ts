@@ -32,8 +32,16 @@ async function main([name, address]: readonly string[]): Promise<number> {
     say: (text) => process.stderr.write(text),
     layout: url.layout,
     zip: url.zip,
+    lockTtl: secondsIn(process.env["GIT_REMOTE_S3_LOCK_TTL_SECONDS"]),
+    verbose: /^(?:1|true|yes)$/i.test(process.env["GIT_REMOTE_S3_VERBOSE"] ?? ""),
     singleWriter: url.singleWriter,
   });
+}
+
+/** Of the environment that users of git-remote-s3 have. What is no number counts for nothing there, too. */
+function secondsIn(text: string | undefined): number | undefined {
+  const seconds = Number(text);
+  return Number.isInteger(seconds) && seconds > 0 ? seconds : undefined;
 }
 
 for (const signal of SIGNALS) {
