@@ -62,6 +62,13 @@ const BUILDERS: Readonly<Record<Tool, Builder>> = {
     kept: ".",
     programs: "bin",
   },
+  sh: {
+    title: "a shell",
+    args: ({ version }) => [join(import.meta.dirname, "debian-git.sh"), version],
+    env: (folder) => ({ HOLDALL_FOLDER: folder }),
+    kept: ".",
+    programs: "bin",
+  },
 };
 
 /** Where the programs are in the folder that {@link buildProgram} made. */

@@ -1,6 +1,8 @@
 /** What the tests and benchmarks need beyond npm packages. A new service is a name and an entry. */
 export type ServiceName =
   | "git"
+  | "git-oldest"
+  | "git-newest"
   | "git-lfs"
   | "git-lfs-newest"
   | "strace"
@@ -37,8 +39,8 @@ type Source =
 
 export interface BuiltSource {
   readonly kind: "built";
-  readonly with: "go" | "cargo" | "npm" | "python3";
-  /** The Go module, the crate, or the npm or Python package. */
+  readonly with: "go" | "cargo" | "npm" | "python3" | "sh";
+  /** The Go module, the crate, or the npm or Python package; for a shell, what its script knows. */
   readonly package: string;
   readonly version: string;
   /** Whether one on PATH, which may have any version, does as well. */
@@ -61,6 +63,13 @@ const gitRemoteS3 = (version: string): Pick<Service, "program" | "version" | "so
   automatic: true,
 });
 
+const debianGit = (version: string): Pick<Service, "program" | "version" | "source" | "automatic"> => ({
+  program: "git",
+  version: { args: ["--version"], pattern: /git version (\S+)/ },
+  source: { kind: "built", with: "sh", package: "git", version, onPath: false },
+  automatic: true,
+});
+
 const everywhere = (name: string): SystemPackages => ({
   "apt-get": name,
   dnf: name,
@@ -76,6 +85,8 @@ export const services: Readonly<Record<ServiceName, Service>> = {
     source: { kind: "given", advice: "install git with your system's package manager" },
     automatic: false,
   },
+  "git-oldest": { purpose: "the stories of git remotes, with the oldest", ...debianGit("2.30.2") },
+  "git-newest": { purpose: "the same with a new one", ...debianGit("2.47.3") },
   "git-lfs": {
     purpose: "the client most users have: the distribution's",
     program: "git-lfs",

@@ -11,7 +11,7 @@ import {
   type BundleListing,
 } from "@holdall/git-bundles";
 import { RefNames } from "@holdall/git-protocol";
-import { GitError, GitStoreError, Temporary, type LocalGit } from "@holdall/git-store";
+import { GitError, GitStoreError, Temporary, type LocalGit } from "@holdall/git-store/core";
 import { StorageError, type ObjectStore, type ObjectVersion } from "@holdall/object-store/open";
 import type { Move, Moves } from "./moves.ts";
 import { stateOf } from "./bundles-state.ts";

@@ -6,7 +6,7 @@ import {
   type BundleEntry,
   type BundleListing,
 } from "@holdall/git-bundles";
-import { GitStoreError, type LocalGit } from "@holdall/git-store";
+import { GitStoreError, type LocalGit } from "@holdall/git-store/core";
 import type { ObjectStore } from "@holdall/object-store/open";
 import { BundlePush } from "./bundles-push.ts";
 import { stateOf } from "./bundles-state.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ObjectFormat } from "@holdall/git-protocol";
-import { LocalGit } from "@holdall/git-store";
+import { LocalGit } from "@holdall/git-store/core";
 
 /** For how long a cache that nobody uses is kept, in milliseconds. */
 const KEPT_FOR = 30 * 24 * 3_600_000;

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configFile, encodePkt, headFile, pktLine, readPkts, type ObjectFormat, type Pkt } from "@holdall/git-protocol";
-import { GitStoreError, LocalGit, Temporary } from "@holdall/git-store";
+import { GitStoreError, LocalGit, Temporary } from "@holdall/git-store/core";
 import type { Cache } from "./cache.ts";
 import type { Input } from "./input.ts";
 import type { Opened } from "./open-repository.ts";

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { LocalGit, Manifest, PackEntry, Packs } from "@holdall/git-store";
-import { GitStoreError } from "@holdall/git-store";
+import type { LocalGit, Manifest, PackEntry, Packs } from "@holdall/git-store/core";
+import { GitStoreError } from "@holdall/git-store/core";
 import { StorageError } from "@holdall/object-store/open";
 import type { Installed } from "./installed.ts";
 import { Progress } from "./progress.ts";

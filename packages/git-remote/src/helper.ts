@@ -1,10 +1,8 @@
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
-import { GitError, GitStoreError, LocalGit } from "@holdall/git-store";
+import { GitError, GitStoreError, LocalGit } from "@holdall/git-store/core";
 import { StorageError, TraceLayer, type ObjectStore } from "@holdall/object-store/open";
-import { Cache } from "./cache.ts";
-import { serveUploadPack } from "./connect.ts";
 import { Input } from "./input.ts";
 import { noOptions, setOption } from "./options.ts";
 import { type Layout, openRepository, type Opened } from "./open-repository.ts";
@@ -173,6 +171,7 @@ class Helper {
       return false;
     }
     await this.#answer([""]);
+    const [{ Cache }, { serveUploadPack }] = await Promise.all([import("./cache.ts"), import("./connect.ts")]);
     const cache = Cache.at(this.#o.cacheFolder, this.#o.url);
     await serveUploadPack({
       cache,

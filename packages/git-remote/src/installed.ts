@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LocalGit } from "@holdall/git-store";
+import type { LocalGit } from "@holdall/git-store/core";
 
 /**
  * Which packs of a remote have been installed in this clone. Git may have repacked them since, so the files say too little; the

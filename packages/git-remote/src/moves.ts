@@ -1,7 +1,6 @@
 import { isRefName, type ObjectFormat, RefNames } from "@holdall/git-protocol";
-import type { LocalGit, RefRule, RefValue } from "@holdall/git-store";
+import { isDenied, type LocalGit, type RefRule, type RefValue } from "@holdall/git-store/core";
 import type { Listing, PushLine, PushResult } from "./repository.ts";
-import { isDenied } from "./rules.ts";
 
 /** A repository as far as a push depends on it. */
 export interface RefState extends Listing {

@@ -1,6 +1,4 @@
-import { hasBundles } from "@holdall/git-bundles";
-import { GitStoreError } from "@holdall/git-store";
-import { BundlesRepository } from "./bundles-repository.ts";
+import { GitStoreError } from "@holdall/git-store/core";
 import { PacksRepository, type RepositoryParts } from "./packs-repository.ts";
 import type { Listing, RemoteRepository } from "./repository.ts";
 
@@ -28,15 +26,18 @@ export interface Opened {
 export async function openRepository(o: OpenParts): Promise<Opened> {
   const packs = new PacksRepository(o);
   const listing = await packs.list();
-  const isBundles =
-    o.layout === "bundles" || (o.layout === undefined && listing === undefined && (await hasBundles(o.store)));
-  if (!isBundles) return { repository: packs, listing };
+  if (o.layout === "packs" || (o.layout === undefined && listing !== undefined)) return { repository: packs, listing };
   if (listing !== undefined) {
     throw new GitStoreError(
       "refused",
       "the repository was imported: its bundles are no longer what it is. Take layout=bundles, or the zip of s3+zip, out of the remote's URL",
     );
   }
+  const [{ hasBundles }, { BundlesRepository }] = await Promise.all([
+    import("@holdall/git-bundles"),
+    import("./bundles-repository.ts"),
+  ]);
+  if (o.layout === undefined && !(await hasBundles(o.store))) return { repository: packs, listing };
   const { lockTtl, ...rest } = o;
   const repository = new BundlesRepository({ ...rest, ...(lockTtl === undefined ? {} : { lockTtl }) });
   return { repository, listing: await repository.list() };

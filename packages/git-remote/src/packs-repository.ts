@@ -1,9 +1,7 @@
-import { compact, GitStore, GitStoreError, type LocalGit, Packs, type Snapshot } from "@holdall/git-store";
+import { GitStore, GitStoreError, type LocalGit, Packs, type Snapshot } from "@holdall/git-store/core";
 import type { ObjectStore } from "@holdall/object-store/open";
-import { fetchObjects } from "./fetch.ts";
 import { Installed } from "./installed.ts";
 import type { Options } from "./options.ts";
-import { pushRefs } from "./push.ts";
 import type { Listing, PushLine, PushResult, RemoteRepository } from "./repository.ts";
 
 /** A clone can be quick with as many packs as this; from here on whoever pushes merges the smaller ones. */
@@ -27,7 +25,7 @@ export interface RepositoryParts {
   readonly draw: ((text: string) => void) | undefined;
 }
 
-/** A repository as git-store keeps it. */
+/** A repository as git-store keeps it. What git has not asked for is not loaded either: helpers start anew each time. */
 export class PacksRepository implements RemoteRepository {
   readonly #o: RepositoryParts;
   readonly #store: GitStore;
@@ -52,6 +50,7 @@ export class PacksRepository implements RemoteRepository {
     const manifest = this.#snapshot?.manifest;
     if (manifest === undefined) throw new GitStoreError("corrupt", "git wants objects of a repository that is empty");
     const { git, draw, dropsNothing } = this.#o;
+    const { fetchObjects } = await import("./fetch.ts");
     return await fetchObjects(manifest, wants, {
       git,
       packs: this.#packs,
@@ -66,6 +65,7 @@ export class PacksRepository implements RemoteRepository {
     lines: readonly PushLine[],
     { dryRun, atomic, leases, pushOptions }: Options,
   ): Promise<readonly PushResult[]> {
+    const { pushRefs } = await import("./push.ts");
     const { results, after } = await pushRefs(lines, {
       git: this.#o.git,
       store: this.#store,
@@ -89,6 +89,7 @@ export class PacksRepository implements RemoteRepository {
     const tooMany = after.manifest.packs.length - MANY_PACKS;
     if (tooMany < 0 || tooMany % NEXT_TURN > 0) return;
     try {
+      const { compact } = await import("@holdall/git-store");
       const then = await compact({ git: this.#store, store: this.#o.store }, after, { most: CHEAP });
       if (then !== undefined) await this.#noteMerged(after, then);
     } catch (error) {

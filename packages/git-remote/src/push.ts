@@ -10,7 +10,7 @@ import {
   type Packs,
   type Snapshot,
   Temporary,
-} from "@holdall/git-store";
+} from "@holdall/git-store/core";
 import type { Installed } from "./installed.ts";
 import { Moves } from "./moves.ts";
 import { Progress } from "./progress.ts";

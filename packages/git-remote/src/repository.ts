@@ -1,5 +1,5 @@
 import type { ObjectFormat } from "@holdall/git-protocol";
-import type { RefValue } from "@holdall/git-store";
+import type { RefValue } from "@holdall/git-store/core";
 import type { Options } from "./options.ts";
 
 /** A repository in a store as git is to see it, in whichever layout it is kept. */

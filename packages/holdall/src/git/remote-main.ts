@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { runHelper } from "@holdall/git-remote";
-import { removeTemporaries } from "@holdall/git-store";
+import { removeTemporaries } from "@holdall/git-store/core";
 import { openRemote } from "./open-remote.ts";
 import { parseRemoteUrl } from "./remote-url.ts";
 

@@ -1,1 +1,0 @@
-export { isDenied } from "@holdall/git-store";
