@@ -23,7 +23,7 @@ export interface ConnectParts {
 const LONGEST_REQUEST = 64 * 1024 * 1024;
 
 const V2 = { GIT_PROTOCOL: "version=2" };
-const SETTINGS = "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n";
+const SETTINGS = "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n\thideRefs = !refs\n";
 
 /**
  * Is the server that the store is not: answers protocol version 2 (git: Documentation/gitprotocol-v2) over a cache of the remote's

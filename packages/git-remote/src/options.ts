@@ -65,9 +65,10 @@ export function setOption(options: Options, name: string, value: string): "ok" |
   else if (name === "verbosity") options.verbosity = Number(value);
   else if (name === "push-option") options.pushOptions.push(unquoted(value));
   else if (name === "cas") {
-    const at = value.lastIndexOf(":");
-    const expected = value.slice(at + 1);
-    options.leases.set(unquoted(value.slice(0, at)), NOTHING.test(expected) ? undefined : expected);
+    const lease = unquoted(value);
+    const at = lease.lastIndexOf(":");
+    const expected = lease.slice(at + 1);
+    options.leases.set(lease.slice(0, at), NOTHING.test(expected) ? undefined : expected);
   } else if (!OBVIOUS.has(name)) return "unsupported";
   return "ok";
 }

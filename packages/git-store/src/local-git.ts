@@ -65,6 +65,9 @@ interface Facts {
   readonly shallow: string | undefined;
 }
 
+/** What users may have set otherwise: a pack is one file here, however large, and its index of the version that everybody reads. */
+const SETTINGS = ["-c", "pack.packSizeLimit=0", "-c", "pack.indexVersion=2"];
+
 /** By which git's commands end that were called in a way that they do not know. */
 const UNKNOWN_OPTION = 129;
 
@@ -77,8 +80,16 @@ export class LocalGit {
 
   constructor(gitDir: string, env: Readonly<NodeJS.ProcessEnv> = process.env) {
     this.gitDir = gitDir;
-    // In a partial clone, a look at what is missing would start the helper that is looking.
-    this.#env = { ...env, GIT_NO_LAZY_FETCH: "1" };
+    this.#env = {
+      ...env,
+      // In a partial clone, a look at what is missing would start the helper that is looking.
+      GIT_NO_LAZY_FETCH: "1",
+      // Others have the histories as they are, and not as grafts and replacements show them here.
+      GIT_NO_REPLACE_OBJECTS: "1",
+      GIT_GRAFT_FILE: join(gitDir, "holdall", "no-grafts"),
+      // Refs are written to files here, which git would not look at in another format.
+      GIT_DEFAULT_REF_FORMAT: "files",
+    };
   }
 
   /** Another repository than the one that the environment speaks of. */
@@ -250,8 +261,9 @@ export class LocalGit {
   }
 
   async #madeIn(folder: string): Promise<PackFiles | undefined> {
-    const pack = (await readdir(folder)).find((file) => file.endsWith(".pack"));
+    const [pack, ...others] = (await readdir(folder)).filter((file) => file.endsWith(".pack"));
     if (pack === undefined) return undefined;
+    if (others.length > 0) throw new Error(`git made ${others.length + 1} packs where there was to be one`);
     const name = pack.slice(0, -".pack".length);
     const [path, index] = [join(folder, pack), join(folder, `${name}.idx`)];
     const [{ size }, { size: indexSize }] = await Promise.all([stat(path), stat(index)]);
@@ -259,7 +271,7 @@ export class LocalGit {
   }
 
   #start(args: readonly string[], env: Readonly<NodeJS.ProcessEnv> = {}): ChildProcessWithoutNullStreams {
-    return spawn("git", ["--git-dir", this.gitDir, ...args], { env: { ...this.#env, ...env } });
+    return spawn("git", ["--git-dir", this.gitDir, ...SETTINGS, ...args], { env: { ...this.#env, ...env } });
   }
 
   /** @param draw is given what it says, as it is said */
