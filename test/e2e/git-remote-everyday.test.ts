@@ -12,7 +12,13 @@ everywhere({
     await ada.git("copy", "push", "--quiet");
     assert.match(await ada.git("work", "pull", "--ff-only"), /Fast-forward/);
     assert.equal(await ada.git("work", "rev-parse", "main"), three);
-    assert.deepEqual([...(await refsOf(ada, remote))], [["HEAD", three], ["refs/heads/main", three]]);
+    assert.deepEqual(
+      [...(await refsOf(ada, remote))],
+      [
+        ["HEAD", three],
+        ["refs/heads/main", three],
+      ],
+    );
     assert.match(await ada.git("work", "remote", "show", "origin"), /HEAD branch: main\n/);
     await checkWhole(ada, remote);
   },
@@ -59,7 +65,10 @@ everywhere({
   async "nothing, an empty clone, a tag alone, and then a branch of another name"({ ada, remote }) {
     assert.deepEqual([...(await refsOf(ada, remote))], []);
     const empty = await ada.tryGit(".", "clone", remote.url, "copy");
-    assert.deepEqual([empty.code, /warning: You appear to have cloned an empty repository/.test(empty.stderr)], [0, true]);
+    assert.deepEqual(
+      [empty.code, /warning: You appear to have cloned an empty repository/.test(empty.stderr)],
+      [0, true],
+    );
     await ada.git("copy", "fetch", "--quiet");
     await ada.init("work", remote);
     await ada.git("work", "checkout", "--quiet", "-b", "trunk");

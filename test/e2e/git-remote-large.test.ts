@@ -34,7 +34,14 @@ test("ten thousand branches come, move and are cloned, each time with one manife
 
   // As `git pack-refs` leaves them: quicker than as many files.
   const point = async (oid: string): Promise<void> =>
-    await ada.write("work", ".git/packed-refs", refs.toSorted().map((ref) => `${oid} ${ref}\n`).join(""));
+    await ada.write(
+      "work",
+      ".git/packed-refs",
+      refs
+        .toSorted()
+        .map((ref) => `${oid} ${ref}\n`)
+        .join(""),
+    );
   await point(one);
   const first = await timed("ten thousand new branches", () => ada.git("work", ...all));
   assert.equal(first.filter((word) => word === "PUT manifest").length, 1);
@@ -42,7 +49,9 @@ test("ten thousand branches come, move and are cloned, each time with one manife
   await point(two);
   const moved = await timed("ten thousand branches moved", () => ada.git("work", ...all));
   assert.deepEqual(moved, ["GET manifest", "PUT log entry", "PUT manifest", "PUT info/refs"]);
-  const created = await timed("one more", () => ada.git("work", "push", "--quiet", line.url, "main:refs/heads/one-more"));
+  const created = await timed("one more", () =>
+    ada.git("work", "push", "--quiet", line.url, "main:refs/heads/one-more"),
+  );
   assert.deepEqual(created, ["GET manifest", "PUT log entry", "PUT manifest", "PUT info/refs"]);
   const cloned = await timed("a clone", () => ada.clone("copy", line, "--bare"));
   assert.equal(cloned.length, 3);

@@ -12,7 +12,9 @@ const depthOf = async (ada: Person, folder: string, revision = "HEAD"): Promise<
 /** How many of the objects that `HEAD` reaches are not in this clone. */
 async function missingIn(ada: Person, folder: string, type?: string): Promise<number> {
   const args = ["rev-list", "--objects", "--missing=print", "HEAD"];
-  const oids = (await ada.git(folder, ...args)).split("\n").flatMap((line) => (line.startsWith("?") ? [line.slice(1)] : []));
+  const oids = (await ada.git(folder, ...args))
+    .split("\n")
+    .flatMap((line) => (line.startsWith("?") ? [line.slice(1)] : []));
   if (type === undefined) return oids.length;
   const types = await ada.feed("work", ["cat-file", "--batch-check=%(objecttype)"], oids);
   return types.split("\n").filter((one) => one === type).length;
@@ -24,7 +26,11 @@ everywhere({
     await ada.git("work", "push", "--quiet", "origin", "main~2:refs/heads/older");
     await ada.clone("copy", remote, "--depth=1");
     assert.equal(await depthOf(ada, "copy"), 1);
-    assert.equal(await ada.git("copy", "branch", "--remotes", "--list", "origin/older"), "", "one branch, as git has it");
+    assert.equal(
+      await ada.git("copy", "branch", "--remotes", "--list", "origin/older"),
+      "",
+      "one branch, as git has it",
+    );
     await ada.git("copy", "fetch", "--quiet", "--depth=2");
     assert.equal(await depthOf(ada, "copy"), 2);
     await ada.git("copy", "fetch", "--quiet", "--deepen=1");
@@ -88,7 +94,10 @@ everywhere({
     const elsewhere = { url: remote.url.replace("repository", "other") };
     const refused = await ada.tryGit("copy", "push", elsewhere.url, "main");
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /! \[remote rejected\] main -> main \(this partial clone lacks objects that the remote/);
+    assert.match(
+      refused.stderr,
+      /! \[remote rejected\] main -> main \(this partial clone lacks objects that the remote/,
+    );
     const seven = await ada.commit("copy", "seven");
     await ada.git("copy", "push", "--quiet", "origin", "main");
     assert.equal((await refsOf(ada, remote)).get("refs/heads/main"), seven);

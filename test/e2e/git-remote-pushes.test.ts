@@ -114,7 +114,11 @@ everywhere({
     const absent = await ada.tryGit("work", "push", "--delete", "origin", "nothing");
     assert.equal(absent.code, 1);
     assert.match(absent.stderr, /unable to delete 'nothing': remote ref does not exist/);
-    await refused(ada, ["--delete", "origin", "main"], /! \[remote rejected\] main \(refusing to delete the current branch\)/);
+    await refused(
+      ada,
+      ["--delete", "origin", "main"],
+      /! \[remote rejected\] main \(refusing to delete the current branch\)/,
+    );
   },
 
   async "a branch that would be a folder of another's is refused, unless that goes"({ ada, remote }) {
@@ -125,7 +129,10 @@ everywhere({
     await refused(ada, ["origin", `${one}:refs/heads/x`, `${one}:refs/heads/x/y`], /is in the way/);
     await ada.git("work", "push", "--quiet", "origin", ":a/b", `${one}:refs/heads/a`);
     await ada.git("work", "push", "--quiet", "--atomic", "origin", `${one}:refs/heads/a/b`, ":a");
-    assert.deepEqual([...(await refsOf(ada, remote)).keys()], ["HEAD", "refs/heads/a/b", "refs/heads/main", "refs/heads/x"]);
+    assert.deepEqual(
+      [...(await refsOf(ada, remote)).keys()],
+      ["HEAD", "refs/heads/a/b", "refs/heads/main", "refs/heads/x"],
+    );
   },
 
   async "what rules protect can neither be deleted nor rewritten, by whatever force"({ ada, remote }) {

@@ -14,7 +14,7 @@ import { S3TestServer } from "../support/s3-test-server/server.ts";
 
 const MIB = 1024 ** 2;
 const MANIFEST = /\/holdall\/manifest\.json$/;
-const PACK = /\.pack$/;
+const PACK = /.*\.pack$/;
 
 let s3: S3TestServer;
 before(async () => {
@@ -29,6 +29,8 @@ interface Scene {
   readonly ada: Person;
   /** From now on requests of this repository meet it. @returns what ends that */
   readonly plan: (target: Omit<Target, "key"> & { readonly key: RegExp }, fault: Fault) => () => void;
+  /** How many requests of this repository have failed. */
+  readonly failed: () => number;
 }
 
 /** Somebody with a pushed commit, and another that is not pushed yet. */
@@ -40,8 +42,9 @@ async function scene(t: TestContext): Promise<Scene> {
   await begin(ada, remote);
   await ada.commit("work", "two");
   const plan: Scene["plan"] = ({ key, ...target }, fault) =>
-    s3.fault({ ...target, key: new RegExp(`^${bucket}/.*${key.source}`) }, fault);
-  return { remote, ada, plan };
+    s3.fault({ ...target, key: new RegExp(`^${bucket}${key.source}`) }, fault);
+  const failed = (): number => s3.requests.filter((one) => one.bucket === bucket && one.status !== 200).length;
+  return { remote, ada, plan, failed };
 }
 
 async function generations(remote: Remote): Promise<number> {
@@ -90,7 +93,7 @@ describe("a store that fails", { concurrency: 3 }, () => {
       { method: "PUT", key: PACK, times: 2 },
       { answer: { status: 503, code: "SlowDown" } },
     ],
-    "the index is stored and the answer lost": [{ method: "PUT", key: /\.idx$/ }, { lose: true }],
+    "the index is stored and the answer lost": [{ method: "PUT", key: /.*\.idx$/ }, { lose: true }],
     "the log entry meets a store that is busy": [
       { method: "PUT", key: /\/holdall\/log\/.*$/ },
       { answer: { status: 503, code: "SlowDown" } },
@@ -98,15 +101,17 @@ describe("a store that fails", { concurrency: 3 }, () => {
     "the log entry's connection breaks": [{ method: "PUT", key: /\/holdall\/log\/.*$/ }, { cutAfter: 10 }],
     "the log entry is stored and the answer lost": [{ method: "PUT", key: /\/holdall\/log\/.*$/ }, { lose: true }],
     "the views cannot be written": [
-      { method: "PUT", key: /\/info\/(?:refs|packs)$/, times: 20 },
+      { method: "PUT", key: /.*\/info\/(?:refs|packs)$/, times: 20 },
       { answer: { status: 500, code: "InternalError" } },
     ],
   };
   for (const [title, [target, fault]] of Object.entries(OVERCOME)) {
     test(`a push goes through: ${title}`, async (t) => {
       const all = await scene(t);
+      const before = all.failed();
       all.plan(target, fault);
       await pushes(all);
+      assert.ok(all.failed() > before, "something has failed");
     });
   }
 
@@ -126,21 +131,26 @@ describe("a store that fails", { concurrency: 3 }, () => {
     await checkWhole(ada, remote);
   });
 
-  test("a commit that is long on its way loses the branch to one that came later: fetch first", async (t) => {
-    const all = await scene(t);
-    const { ada, remote } = all;
-    await ada.clone("bens", remote);
-    const theirs = await ada.commit("bens", "theirs");
-    const gate = new Gate();
-    all.plan({ method: "PUT", key: MANIFEST }, { hold: () => gate.pass() });
-    const slow = ada.tryGit("work", "push", "origin", "main");
-    await gate.reached;
-    await ada.git("bens", "push", "--quiet");
-    gate.open();
-    assert.match((await slow).stderr, /! \[rejected\] +main -> main \(fetch first\)/);
-    assert.equal((await refsOf(ada, remote)).get("refs/heads/main"), theirs);
-    await checkWhole(ada, remote);
-  });
+  for (const [how, args, words] of [
+    ["", [], "fetch first"],
+    [", with a lease", ["--force-with-lease"], "stale info"],
+  ] as const) {
+    test(`a commit that is long on its way loses the branch to one that came later${how}: ${words}`, async (t) => {
+      const all = await scene(t);
+      const { ada, remote } = all;
+      await ada.clone("bens", remote);
+      const theirs = await ada.commit("bens", "theirs");
+      const gate = new Gate();
+      all.plan({ method: "PUT", key: MANIFEST }, { hold: () => gate.pass() });
+      const slow = ada.tryGit("work", "push", ...args, "origin", "main");
+      await gate.reached;
+      await ada.git("bens", "push", "--quiet");
+      gate.open();
+      assert.ok((await slow).stderr.includes(`(${words})`), (await slow).stderr);
+      assert.equal((await refsOf(ada, remote)).get("refs/heads/main"), theirs);
+      await checkWhole(ada, remote);
+    });
+  }
 
   for (const [title, target] of [
     ["the manifest", { key: MANIFEST }],
@@ -187,7 +197,10 @@ describe("a store that fails", { concurrency: 3 }, () => {
     const packs = asked.filter(({ key }) => key.endsWith(".pack"));
     assert.equal(cuts, 2);
     assert.equal(packs.length, 3);
-    assert.deepEqual(packs.map(({ exchange }) => exchange.range === undefined), [true, false, false]);
+    assert.deepEqual(
+      packs.map(({ exchange }) => exchange.range === undefined),
+      [true, false, false],
+    );
     const bytes = packs.reduce((sum, { exchange }) => sum + exchange.downloaded, 0);
     assert.ok(bytes < 6.1 * MIB, `${bytes} bytes of a pack of 6 MiB`);
     await ada.git("copy", "fsck", "--strict");
@@ -218,7 +231,10 @@ describe("a store that fails", { concurrency: 3 }, () => {
         await store.put(key, (await other.get(key)).body, { size });
       }
       const old = ((await git.read()) ?? assert.fail()).manifest.packs;
-      const make = { log: { what: "compact" }, make: (now) => now && { next: { ...now, packs }, updates: [] } } as const satisfies Parameters<GitStore["commit"]>[0];
+      const make = {
+        log: { what: "compact" },
+        make: (now) => now && { next: { ...now, packs }, updates: [] },
+      } as const satisfies Parameters<GitStore["commit"]>[0];
       await git.commit(make, await git.read());
       const gone = new Set(old.map(({ name }) => name));
       for await (const { key } of store.list("objects/pack/")) {

@@ -56,9 +56,11 @@ export class Cache {
     await this.git.run(["init", "--quiet", "--bare", `--object-format=${format}`, aside]);
     try {
       await rename(aside, this.#folder);
-    } catch (error) {
-      await rm(aside, { recursive: true, force: true });
-      if (!(await exists(join(this.#folder, "HEAD")))) throw error;
+    } catch {
+      if (await exists(join(this.#folder, "HEAD"))) return await rm(aside, { recursive: true, force: true });
+      // What is left of one that was removed in part.
+      await rm(this.#folder, { recursive: true, force: true });
+      await rename(aside, this.#folder);
     }
   }
 

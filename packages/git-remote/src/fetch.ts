@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { LocalGit, Manifest, PackEntry, Packs } from "@holdall/git-store/core";
 import { GitStoreError } from "@holdall/git-store/core";
@@ -26,28 +26,46 @@ export interface FetchParts {
  * @returns the `.keep` files that hold off `git gc` until the refs are there
  */
 export async function fetchObjects(manifest: Manifest, wants: readonly string[], parts: FetchParts): Promise<string[]> {
-  const { git, installed } = parts;
+  const { installed } = parts;
   const names = manifest.packs.map(({ name }) => name);
   const { noted, files } = await installed.among(names);
-  const kept = await fetchPacks(manifest, new Set([...noted, ...files]), parts);
-  // Git drops what no ref of the clone has reached for some weeks. Another ref may reach it now.
-  const mayLack = !parts.dropsNothing && [...noted].some((name) => !files.has(name));
-  if (mayLack && !(await git.isComplete(wants))) kept.push(...(await fetchPacks(manifest, files, parts)));
+  const kept: string[] = [];
+  try {
+    await fetchPacks(manifest, new Set([...noted, ...files]), { ...parts, kept });
+    const mayLack = [...noted].some((name) => !files.has(name));
+    if (mayLack && (await areMissing(wants, parts))) await fetchPacks(manifest, files, { ...parts, kept });
+  } catch (error) {
+    // Nobody would remove them, and git would never clear up what they are for.
+    await Promise.all(kept.map((path) => rm(path, { force: true })));
+    throw error;
+  }
   await installed.add(names, names);
   return kept;
 }
 
-async function fetchPacks(manifest: Manifest, known: ReadonlySet<string>, parts: FetchParts): Promise<string[]> {
+/** Git drops what no ref of the clone has reached for some weeks. Another ref may reach it now. */
+async function areMissing(wants: readonly string[], { git, dropsNothing }: FetchParts): Promise<boolean> {
+  if (!dropsNothing) return !(await git.isComplete(wants));
+  // Somebody may have made room where nothing else drops anything.
+  return (await git.typesOf(new Set(wants))).size < new Set(wants).size;
+}
+
+interface Fetching extends FetchParts {
+  /** Gets the `.keep` files that are there, also when something else fails. */
+  readonly kept: string[];
+}
+
+async function fetchPacks(manifest: Manifest, known: ReadonlySet<string>, parts: Fetching): Promise<void> {
   const missing = manifest.packs.filter(({ name }) => !known.has(name));
   try {
-    return await fetchAll(missing, manifest, parts);
+    await fetchAll(missing, manifest, parts);
   } catch (error) {
     if (!(error instanceof StorageError && error.code === "not-found")) throw error;
     // It may have been replaced by another, long ago or while we looked.
     const now = await parts.again();
     const still = missing.find(({ name }) => now?.packs.some((pack) => pack.name === name));
     if (now === undefined || now.generation === manifest.generation) throw gone(still?.name, error);
-    return await fetchAll(
+    await fetchAll(
       now.packs.filter(({ name }) => !known.has(name)),
       now,
       parts,
@@ -60,16 +78,15 @@ async function fetchPacks(manifest: Manifest, known: ReadonlySet<string>, parts:
 async function fetchAll(
   entries: readonly PackEntry[],
   { objectFormat: format }: Manifest,
-  { git, packs, draw }: FetchParts,
-): Promise<string[]> {
-  if (entries.length === 0) return [];
+  { git, packs, draw, kept }: Fetching,
+): Promise<void> {
+  if (entries.length === 0) return;
   const total = entries.reduce((sum, { size, indexSize }) => sum + size + indexSize, 0);
   const progress = draw && new Progress("Receiving packs", total, draw);
   const folder = await git.packFolder();
   await mkdir(folder, { recursive: true });
   const keep = `fetched by Holdall, process ${process.pid}`;
   const waiting = entries.values();
-  const kept: string[] = [];
   const worker = async (): Promise<void> => {
     for (const entry of waiting) {
       await packs.fetch(entry, folder, { format, keep, onBytes: (bytes) => progress?.add(bytes) });
@@ -79,7 +96,6 @@ async function fetchAll(
   const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   progress?.end();
-  return kept;
 }
 
 function gone(name: string | undefined, cause: unknown): GitStoreError {

@@ -30,11 +30,15 @@ export class Installed {
   /** Notes that these are, beside those that were. @param current what the remote still names; all else is forgotten */
   async add(names: readonly string[], current: readonly string[]): Promise<void> {
     const noted = new Set([...(await this.#noted()), ...names]);
-    const path = await this.#path();
-    const temporary = `${path}.${process.pid}`;
     const lines = current.filter((name) => noted.has(name)).map((name) => `${name}\n`);
-    await writeFile(temporary, lines.join(""));
-    await rename(temporary, path);
+    try {
+      const path = await this.#path();
+      const temporary = `${path}.${process.pid}`;
+      await writeFile(temporary, lines.join(""));
+      await rename(temporary, path);
+    } catch {
+      // What is not noted may be fetched again; what was just pushed, or fetched, is no less so.
+    }
   }
 
   async #noted(): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { GitStoreError } from "./errors.ts";
 import { VIEW_KEYS } from "./keys.ts";
-import { collectGarbage, GRACE, type Kept } from "./maintenance.ts";
+import { collectGarbage, GRACE, type Kept, unnamedSince } from "./maintenance.ts";
 import { missingPacks, storedPacks } from "./stored-packs.ts";
 import { staleViews } from "./views.ts";
 
@@ -38,7 +38,7 @@ export async function diagnose(
     findings.push({ kind: "leftover-deletions", text, repair: "collect" });
   }
   const known = new Set([...packs, ...retired].map(({ name }) => name).concat(deleting));
-  const before = (o.now ?? new Date()).getTime() - (o.grace ?? GRACE);
+  const before = unnamedSince(o.now ?? new Date(), o.grace ?? GRACE);
   const unnamed = [...stored].filter(([name, { modifiedAt }]) => !known.has(name) && modifiedAt.getTime() < before);
   if (unnamed.length > 0) {
     const bytes = unnamed.reduce((sum, [, { size = 0, indexSize = 0 }]) => sum + size + indexSize, 0);

@@ -118,7 +118,7 @@ test("in full, objects that no pack has are found, and tags that come to somethi
 
 test("what crashes left is found and mended, and then nothing is wrong", async (t) => {
   const { author, repository, names } = await pushed(t);
-  const now = new Date(Date.now() + GRACE + 60_000);
+  const now = new Date(Date.now() + GRACE + 2 * 24 * 3_600_000);
   await author.push(repository, { "refs/heads/gone": author.commit() });
   await author.push(repository, { "refs/heads/gone": undefined });
   const [, , dropped = "", ...rest] = (await manifestOf(repository)).packs.map(({ name }) => name);

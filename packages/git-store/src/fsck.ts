@@ -62,7 +62,7 @@ async function checkObjects(
   const failed = ({ name }: PackEntry, error: unknown): void => {
     if (!packProblems.has(name)) packProblems.set(name, error instanceof Error ? error.message : String(error));
   };
-  await fetchAll({ store }, { ...manifest, retired: [] }, { repository, say, failed });
+  await fetchAll({ store }, manifest, { repository, named: true, say, failed });
   say?.(`checking the objects of ${packs.length} packs`);
   const problems = [...packProblems.values(), ...(await gitProblems(repository, manifest))];
   if (problems.length === 0) return { problems };

@@ -4,7 +4,7 @@ import { StorageError, type ObjectStore } from "@holdall/object-store/open";
 import { GitStoreError } from "./errors.ts";
 import { indexKey, logKey, MANIFEST_KEY, packKey, VIEW_KEYS } from "./keys.ts";
 import { formatLogEntry, parentIn, type LogEntry } from "./log-entry.ts";
-import { formatManifest, parseManifest, type Manifest } from "./manifest.ts";
+import { formatManifest, MAX_MANIFEST_BYTES, parseManifest, type Manifest } from "./manifest.ts";
 import { readSmall } from "./small-object.ts";
 import { changedViews } from "./views.ts";
 
@@ -39,12 +39,24 @@ export interface GitStoreOptions {
   readonly attempts?: number;
   /** Milliseconds to wait before the next attempt, of which the first is 1. */
   readonly pause?: (attempt: number) => number;
+  /** After how many milliseconds it is looked whether others were faster, before what plain tools read is left as it is. */
+  readonly aloneFor?: number;
 }
 
 const ATTEMPTS = 30;
 const LONGEST_PAUSE = 2000;
 /** How often a store may leave a change unanswered. */
 const UNANSWERED = 3;
+
+/** Whoever stood still for so long may have been overtaken, in milliseconds. */
+const ALONE_FOR = 3000;
+
+interface Written {
+  /** Others are at it, too. */
+  readonly contended: boolean;
+  /** Before the change was made. */
+  readonly begun?: number;
+}
 
 interface Swapped {
   /** The state that includes the change, if it is done. */
@@ -60,6 +72,7 @@ export class GitStore {
   readonly #singleWriter: boolean;
   readonly #attempts: number;
   readonly #pause: (attempt: number) => number;
+  readonly #aloneFor: number;
 
   /** @param store whose root is the repository */
   constructor(store: ObjectStore, o: GitStoreOptions = {}) {
@@ -67,6 +80,7 @@ export class GitStore {
     this.#singleWriter = o.singleWriter ?? false;
     this.#attempts = o.attempts ?? ATTEMPTS;
     this.#pause = o.pause ?? jittered;
+    this.#aloneFor = o.aloneFor ?? ALONE_FOR;
   }
 
   /**
@@ -111,11 +125,14 @@ export class GitStore {
       ]);
       for (const one of brought) if (one.status === "rejected") throw one.reason;
       tried.push(manifest);
+      const begun = Date.now();
       const outcome = await this.#swap(before, tried);
       if (outcome.committed !== undefined) {
-        await this.#writeViews(outcome.committed.manifest, attempt === 1 ? before?.manifest : undefined, attempt > 1);
+        const shown = attempt === 1 ? before?.manifest : undefined;
+        await this.#writeViews(outcome.committed.manifest, shown, { contended: attempt > 1, begun });
         return outcome.committed;
       }
+      requireSame(before?.manifest, outcome.now?.manifest);
       if (outcome.unanswered !== undefined && attempt >= UNANSWERED) throw outcome.unanswered;
       before = outcome.now;
       await delay(this.#pause(attempt));
@@ -129,7 +146,7 @@ export class GitStore {
   /** Writes all that plain tools read, as the repository is now. */
   async refreshViews(): Promise<void> {
     const now = await this.read();
-    if (now !== undefined) await this.#writeViews(now.manifest, undefined, true);
+    if (now !== undefined) await this.#writeViews(now.manifest, undefined, { contended: true });
   }
 
   /**
@@ -140,6 +157,7 @@ export class GitStore {
     const manifest = tried.at(-1);
     if (manifest === undefined) throw new Error("there is nothing to swap in");
     const bytes = formatManifest(manifest);
+    requireReadable(bytes, "manifest");
     const condition = this.#singleWriter ? {} : before === undefined ? { ifAbsent: true } : { ifMatch: before.etag };
     const o = { size: bytes.length, contentType: "application/json", ...condition };
     try {
@@ -189,6 +207,7 @@ export class GitStore {
         return { ...update, ...(fromPeeled === undefined ? {} : { fromPeeled }) };
       }),
     });
+    requireReadable(bytes, "log entry");
     await this.#store.put(logKey(manifest), once(bytes), { size: bytes.length, contentType: "application/json" });
   }
 
@@ -205,18 +224,18 @@ export class GitStore {
    * Views are for others, and every later change writes them again: what goes wrong here takes nothing from the commit.
    * @param before what they show now, as far as that is known
    */
-  async #writeViews(manifest: Manifest, before: Manifest | undefined, contended: boolean): Promise<void> {
+  async #writeViews(manifest: Manifest, before: Manifest | undefined, o: Written): Promise<void> {
     await Promise.allSettled(
       changedViews(manifest, before).map(async ([view, text]) => {
         const bytes = Buffer.from(text);
         await this.#store.put(VIEW_KEYS[view], once(bytes), { size: bytes.length, contentType: "text/plain" });
       }),
     );
-    if (!contended) return;
+    if (!o.contended && Date.now() - (o.begun ?? 0) < this.#aloneFor) return;
     // Somebody may have been faster, and now be overwritten.
     const now = await this.read().catch(() => undefined);
     if (now !== undefined && now.manifest.generation > manifest.generation) {
-      await this.#writeViews(now.manifest, undefined, true);
+      await this.#writeViews(now.manifest, undefined, { contended: true });
     }
   }
 
@@ -229,6 +248,30 @@ export class GitStore {
         'another store ("holdall store probe" says what one is fit for), or state that there is a single writer',
     );
   }
+}
+
+/**
+ * What a change needs of the objects that were there is there in every later state, and in no other: not in that of a repository
+ * that was removed, made anew or put back meanwhile.
+ */
+function requireSame(before: Manifest | undefined, now: Manifest | undefined): void {
+  if (before === undefined) return;
+  const isSame =
+    now !== undefined &&
+    (now.transaction === before.transaction ||
+      now.generation > before.generation + 1 ||
+      (now.generation === before.generation + 1 && now.parent === before.transaction));
+  if (!isSame)
+    throw new GitStoreError("contended", "the repository is another one than a moment ago: look again, and try anew");
+}
+
+/** Whoever writes what nobody reads has lost the repository for everybody. */
+function requireReadable({ length }: Uint8Array, what: string): void {
+  if (length <= MAX_MANIFEST_BYTES) return;
+  throw new GitStoreError(
+    "unsupported",
+    `the repository's ${what} would have ${length} bytes, and is read up to ${MAX_MANIFEST_BYTES}: it has too many refs`,
+  );
 }
 
 /** Longer each time, and never the same for two. */

@@ -29,6 +29,7 @@ export async function* history(
   let wanted: string | undefined = now.transaction;
   let listed = Math.min(expected, MOST_LISTED);
   while (wanted !== undefined) {
+    if (generation < 1) throw gap(generation);
     const lowest = Math.max(1, generation - listed + 1);
     const names = await namesBetween(store, lowest, generation);
     while (wanted !== undefined && generation >= lowest) {
@@ -38,7 +39,9 @@ export async function* history(
         names.filter((name) => name.generation >= bottom && name.generation <= generation),
       );
       for (; wanted !== undefined && generation >= bottom; generation -= 1) {
-        const bytes = entries.get(wanted);
+        // One that has just come may not be listed yet.
+        const bytes =
+          entries.get(wanted) ?? (await readSmall(store, logKey({ generation, transaction: wanted })))?.bytes;
         if (bytes === undefined) throw gap(generation);
         const entry = parseLogEntry(bytes);
         yield entry;

@@ -3,9 +3,11 @@ import { parseKey, type ObjectKey } from "@holdall/object-store/open";
 export const MANIFEST_KEY: ObjectKey = parseKey("holdall/manifest.json");
 
 /** What plain tools read. */
-export const VIEW_KEYS: Readonly<Record<"head" | "config" | "infoRefs" | "infoPacks", ObjectKey>> = {
+export const VIEW_KEYS: Readonly<Record<"head" | "config" | "refsFolder" | "infoRefs" | "infoPacks", ObjectKey>> = {
   head: parseKey("HEAD"),
   config: parseKey("config"),
+  // Git takes no folder for a repository that has no `refs`; the lock of a ref is none to it.
+  refsFolder: parseKey("refs/holdall.lock"),
   infoRefs: parseKey("info/refs"),
   infoPacks: parseKey("objects/info/packs"),
 };

@@ -2,13 +2,16 @@ import type { ObjectStore } from "@holdall/object-store/open";
 import { runToMerge } from "./geometry.ts";
 import type { Draft, GitStore, Snapshot } from "./git-store.ts";
 import { indexKey, packKey } from "./keys.ts";
-import type { Manifest, PackEntry } from "./manifest.ts";
+import type { Manifest, PackEntry, RetiredPack } from "./manifest.ts";
 import { entryOf, Packs } from "./packs.ts";
 import { storedPacks } from "./stored-packs.ts";
 import { TemporaryRepository } from "./temporary-repository.ts";
 
 /** A reader or a pusher may have seen a pack so long ago, in milliseconds. */
 export const GRACE: number = 14 * 24 * 3_600_000;
+
+/** Younger than half of this, packs are replaced without a note, in milliseconds; the other half is for clocks that differ. */
+const YOUNG = 24 * 3_600_000;
 
 /** A repository, and the store that its packs are in. */
 export interface Kept {
@@ -55,11 +58,28 @@ export function replaced(now: Manifest, names: readonly string[], merged: PackEn
       packs: [...now.packs.slice(0, at), merged, ...now.packs.slice(at + names.length)],
       retired: [
         ...now.retired.filter(({ name }) => name !== merged.name),
-        ...left.map((name) => ({ name, at: new Date() })),
+        ...retiring(now.packs.filter(({ name }) => left.includes(name))),
       ],
     },
     updates: [],
   };
+}
+
+/**
+ * What the manifest has to say of packs that are replaced now: when that was, of those that are not of today. A pack that nobody names
+ * and that is not noted was replaced when it was young, so that its own age tells, and a thousand small pushes leave no thousand notes.
+ */
+export function retiring(packs: readonly PackEntry[]): RetiredPack[] {
+  const now = new Date();
+  return packs.flatMap(({ name, at }) => (now.getTime() - at.getTime() < YOUNG / 2 ? [] : [{ name, at: now }]));
+}
+
+/**
+ * When a pack that nobody names must have come to be garbage now, in milliseconds.
+ * @param grace milliseconds; 0 when somebody says that nobody else is at work
+ */
+export function unnamedSince(now: Date, grace: number): number {
+  return now.getTime() - (grace === 0 ? 0 : grace + YOUNG);
 }
 
 /**
@@ -71,8 +91,9 @@ export async function collectGarbage(
   { git, store }: Kept,
   o: { readonly grace?: number; readonly now?: Date } = {},
 ): Promise<readonly string[]> {
-  const before = (o.now ?? new Date()).getTime() - (o.grace ?? GRACE);
-  const unnamed = await oldPacks(store, before);
+  const { now: at = new Date(), grace = GRACE } = o;
+  const before = at.getTime() - grace;
+  const unnamed = await oldPacks(store, unnamedSince(at, grace));
   const read = await git.read();
   if (read === undefined) return [];
   const doomed = (now: Manifest): string[] => {

@@ -1,6 +1,7 @@
 import { GitStoreError } from "./errors.ts";
 import type { Draft, Snapshot } from "./git-store.ts";
 import { history } from "./history.ts";
+import { logKey } from "./keys.ts";
 import { GitError } from "./local-git.ts";
 import { GRACE, replaced, type Kept } from "./maintenance.ts";
 import type { Manifest } from "./manifest.ts";
@@ -26,12 +27,15 @@ export async function repack(
 ): Promise<Snapshot | undefined> {
   const { packs, objectFormat, refs, generation } = now.manifest;
   if (packs.length === 0) return undefined;
-  const since = (o.at ?? new Date()).getTime() - (o.grace ?? GRACE) - CLOCKS_DIFFER;
+  const since = (o.at ?? new Date()).getTime() - (o.grace ?? GRACE);
   await using repository = await TemporaryRepository.create(store, objectFormat);
   await repository.fetch(packs, { say: o.say });
   o.say?.("packing");
   const current = [...refs.values()].map(({ oid }) => oid);
-  const recent = await repository.complete(await valuesSince({ git, store }, now.manifest, since), current);
+  const recent = await repository.complete(
+    await Array.fromAsync(valuesSince({ git, store }, now.manifest, since)),
+    current,
+  );
   const files = await packed(repository, [...current, ...recent]);
   const isAll = packs.length === 1 && packs[0]?.objects === files?.objects;
   if (files === undefined || isAll) return undefined;
@@ -56,14 +60,18 @@ async function packed(repository: TemporaryRepository, wants: readonly string[])
   }
 }
 
-/** What refs were at some time since, beside what they are. */
-async function valuesSince({ store }: Kept, now: Manifest, since: number): Promise<ReadonlySet<string>> {
-  const values = new Set<string>();
-  for await (const { at, updates } of history(store, now)) {
-    if (at.getTime() < since) break;
-    for (const { from, to } of updates) for (const oid of [from, to]) if (oid !== undefined) values.add(oid);
+/**
+ * What refs were at some time since, beside what they are: somebody may be about to build on it.
+ * @param since in milliseconds
+ * @throws GitStoreError `corrupt` when the log does not go back so far; StorageError
+ */
+export async function* valuesSince({ store }: Kept, now: Manifest, since: number): AsyncGenerator<string> {
+  for await (const entry of history(store, now)) {
+    // A clock of those who push may be wrong by years: then that of the store decides.
+    const isOld = entry.at.getTime() < since - CLOCKS_DIFFER;
+    if (isOld && ((await store.stat(logKey(entry)))?.modifiedAt.getTime() ?? 0) < since - CLOCKS_DIFFER) return;
+    for (const { from, to } of entry.updates) for (const oid of [from, to]) if (oid !== undefined) yield oid;
   }
-  return values;
 }
 
 async function isRestoredSince({ store }: Kept, now: Manifest, generation: number): Promise<boolean> {

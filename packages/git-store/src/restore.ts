@@ -4,9 +4,10 @@ import { pastStates, type PastState } from "./history.ts";
 import { objectsAmong } from "./index-scan.ts";
 import { GitError } from "./local-git.ts";
 import type { RefUpdate } from "./log-entry.ts";
-import type { Kept } from "./maintenance.ts";
+import { GRACE, retiring, type Kept } from "./maintenance.ts";
 import type { Manifest, PackEntry, RefValue } from "./manifest.ts";
 import { entryOf, Packs, type PackFiles } from "./packs.ts";
+import { valuesSince } from "./repack.ts";
 import { entryInStore, missingPacks, storedPacks } from "./stored-packs.ts";
 import { TemporaryRepository, type Say } from "./temporary-repository.ts";
 
@@ -92,10 +93,10 @@ function withPack(
   const retired = later.retired.filter(({ name }) => name !== files?.name);
   if (packs === "again") return { packs: [...others, ...brought], retired };
   const replaced = new Set(now.manifest.packs.map(({ name }) => name));
-  const left = [...replaced].filter((name) => name !== files?.name && fetched.has(name));
+  const left = now.manifest.packs.filter(({ name }) => name !== files?.name && fetched.has(name));
   return {
     packs: [...brought, ...others.filter(({ name }) => !replaced.has(name))],
-    retired: [...retired, ...left.map((name) => ({ name, at: new Date() }))],
+    retired: [...retired, ...retiring(left)],
   };
 }
 
@@ -149,7 +150,7 @@ interface Made {
 
 /** Fetches all packs that can be had, and makes one of them that has what is needed. */
 async function packFor(
-  { store }: Kept,
+  { git, store }: Kept,
   { now: { manifest }, past, packs }: RestorePlan,
   { repository, say }: { repository: TemporaryRepository; say: Say | undefined },
 ): Promise<Made> {
@@ -161,7 +162,10 @@ async function packFor(
     // Others may at this moment be about to build on what is left of the present state.
     const files = await (packs === "again"
       ? repository.makePack(wants, current)
-      : repository.makePack([...wants, ...(await repository.complete(current))]));
+      : repository.makePack([
+          ...wants,
+          ...(await repository.complete([...current, ...(await recent({ git, store }, manifest))])),
+        ]));
     return { files, fetched };
   } catch (cause) {
     if (!(cause instanceof GitError)) throw cause;
@@ -170,21 +174,34 @@ async function packFor(
   }
 }
 
-/** Brings all packs that are named or retired and that are whole. @returns their names */
+/** What refs were within the grace period, as far as the log says. */
+async function recent(kept: Kept, now: Manifest): Promise<readonly string[]> {
+  const values = new Set<string>();
+  try {
+    for await (const oid of valuesSince(kept, now, Date.now() - GRACE)) values.add(oid);
+  } catch (error) {
+    // Where the log has a gap, more cannot be told: that is no reason not to mend what can be mended.
+    if (!(error instanceof GitStoreError && error.code === "corrupt")) throw error;
+  }
+  return [...values];
+}
+
+/** Brings all packs that are there and whole, whether anybody names them or not. @returns their names */
 export async function fetchAll(
   { store }: Pick<Kept, "store">,
-  { packs, retired }: Manifest,
+  { packs, deleting }: Manifest,
   o: {
     readonly repository: TemporaryRepository;
+    /** Only those that the manifest names. */
+    readonly named?: boolean;
     readonly say?: Say | undefined;
     readonly failed?: (entry: PackEntry, error: unknown) => void;
   },
 ): Promise<ReadonlySet<string>> {
-  const stored = await storedPacks(store);
   const entries = [...packs];
-  for (const { name } of retired) {
-    const there = stored.get(name);
-    const entry = there && (await entryInStore(store, name, there));
+  const passed = new Set([...packs.map(({ name }) => name), ...deleting]);
+  for (const [name, there] of o.named === true ? [] : await storedPacks(store)) {
+    const entry = passed.has(name) ? undefined : await entryInStore(store, name, there);
     if (entry !== undefined) entries.push(entry);
   }
   const fetched = new Set(entries.map(({ name }) => name));

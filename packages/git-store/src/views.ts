@@ -12,6 +12,7 @@ function viewsOf({ head, objectFormat, refs, packs }: Manifest): Readonly<Record
   return {
     head: headFile(head),
     config: configFile(objectFormat),
+    refsFolder: "",
     infoRefs: infoRefsFile(
       sorted.map(([name, { oid, peeled }]) => (peeled === undefined ? { name, oid } : { name, oid, peeled })),
     ),
@@ -23,7 +24,7 @@ function viewsOf({ head, objectFormat, refs, packs }: Manifest): Readonly<Record
 export function changedViews(now: Manifest, before: Manifest | undefined): readonly (readonly [View, string])[] {
   const old = before && viewsOf(before);
   const texts = viewsOf(now);
-  const all: readonly View[] = ["head", "config", "infoRefs", "infoPacks"];
+  const all: readonly View[] = ["head", "config", "refsFolder", "infoRefs", "infoPacks"];
   return all.flatMap((view) => (texts[view] === old?.[view] ? [] : [[view, texts[view]] as const]));
 }
 

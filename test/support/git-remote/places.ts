@@ -44,7 +44,9 @@ export class Places {
       started = START[name](this.#held);
       this.#started.set(name, started);
     }
-    return await (await started)();
+    return await (
+      await started
+    )();
   }
 }
 

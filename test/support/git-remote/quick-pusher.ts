@@ -58,14 +58,17 @@ export class QuickPusher {
     const after = await this.#git.commit(
       {
         log: { what: "push" },
-        make: (then = EMPTY) => ({
-          next: {
-            ...then,
-            refs: new Map(then.refs).set("refs/heads/main", { oid }),
-            packs: [...then.packs, entryOf(files)],
-          },
-          updates: [{ ref: "refs/heads/main", ...(from === undefined ? {} : { from }), to: oid }],
-        }),
+        make: (then) => {
+          const { refs, packs, ...rest }: Draft["next"] = then ?? EMPTY;
+          return {
+            next: {
+              ...rest,
+              refs: new Map(refs).set("refs/heads/main", { oid }),
+              packs: [...packs, entryOf(files)],
+            },
+            updates: [{ ref: "refs/heads/main", ...(from === undefined ? {} : { from }), to: oid }],
+          };
+        },
       },
       now,
       async () => await new Packs(this.#store).put(files),

@@ -45,11 +45,13 @@ function secondsIn(text: string | undefined): number | undefined {
 }
 
 for (const signal of SIGNALS) {
-  process.once(signal, () => {
+  const end = (): void => {
     removeTemporaries();
-    // As if nobody had listened.
+    // As if nobody had listened; but not before all is gone, for git sends such a signal again.
+    process.off(signal, end);
     process.kill(process.pid, signal);
-  });
+  };
+  process.on(signal, end);
 }
 // Git that was ended reads no answers: there is nobody left to be told.
 process.stdout.on("error", () => {
