@@ -114,6 +114,8 @@ class Helper {
   }
 
   async close(): Promise<void> {
+    // After a failure, git may be waiting for an answer that does not come: it is to see the end instead.
+    this.#o.input.destroy();
     await Promise.all(this.#kept.map((path) => rm(path, { force: true })));
     await (await this.#o.store.catch(() => undefined))?.close();
   }

@@ -64,7 +64,4 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`fatal: ${error instanceof Error ? error.message : String(error)}\n`);
-} finally {
-  // Git may be waiting for an answer that does not come: it is to see the end instead.
-  process.stdin.destroy();
 }
