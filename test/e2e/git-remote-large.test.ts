@@ -45,7 +45,8 @@ test("ten thousand branches come, move and are cloned, each time with one manife
   await point(one);
   const first = await timed("ten thousand new branches", () => ada.git("work", ...all));
   assert.equal(first.filter((word) => word === "PUT manifest").length, 1);
-  assert.ok(first.length <= 10, first.join());
+  // That of a repository which comes into being writes all that plain tools read.
+  assert.ok(first.length <= 11, first.join());
   await point(two);
   const moved = await timed("ten thousand branches moved", () => ada.git("work", ...all));
   assert.deepEqual(moved, ["GET manifest", "PUT log entry", "PUT manifest", "PUT info/refs"]);

@@ -75,7 +75,8 @@ test("an import in place makes packs, and removes the bundles when told to", asy
   const before = await refsOf(ada, remote);
   assert.match(await well(program("holdall repo import origin")), /^Imported: .*2 refs/);
   assert.match(await well(program("holdall repo import origin --remove-bundles --yes")), /Removed 2 bundles/);
-  assert.deepEqual(await Array.fromAsync(store.list("refs/")), []);
+  const left = (await Array.fromAsync(store.list("refs/"))).map(({ key }) => key);
+  assert.deepEqual(left, ["refs/holdall.lock"]);
   assert.deepEqual(await refsOf(ada, remote), before);
   await ada.clone("copy", remote);
   await ada.git("copy", "fsck", "--strict");

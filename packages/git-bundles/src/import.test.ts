@@ -74,17 +74,22 @@ for (const format of ["sha1", "sha256"]) {
   });
 }
 
+/** Of the bundles and what goes with them: the packs' repository has a key of its own there. */
+async function bundleKeys(store: MemoryStore): Promise<readonly string[]> {
+  return (await keysOf(store, "refs/")).filter((key) => key !== "refs/holdall.lock");
+}
+
 test("in place: the bundles stay until they are removed, and then everything else is still there", async (t) => {
   const store = new MemoryStore();
   const { refs } = await written(t, store);
   await putText(store, "refs/heads/main/repo.zip", "PK");
   await importBundles({ from: store, into: store });
-  assert.equal((await keysOf(store, "refs/")).length, 7);
+  assert.equal((await bundleKeys(store)).length, 7);
   const again = await importBundles({ from: store, into: store });
   assert.deepEqual([again.wasThere, again.generation], [true, 1]);
   const { bundles } = await removeBundles({ store });
   assert.equal(bundles, 5);
-  assert.deepEqual(await keysOf(store, "refs/"), []);
+  assert.deepEqual(await bundleKeys(store), []);
   assert.ok((await keysOf(store)).includes(`lfs/${"a".repeat(64)}`));
   assert.deepEqual(new Set((await refsIn(store)).values()), new Set(refs.values()));
   assert.deepEqual(await removeBundles({ store }), { bundles: 0, bytes: 0 });
@@ -106,7 +111,7 @@ test("bundles are not removed while there is nothing else, or while they have wh
     code: "refused",
     message: /refs\/heads\/main is another/,
   });
-  assert.equal((await keysOf(store, "refs/")).length, 6);
+  assert.equal((await bundleKeys(store)).length, 6);
   await putText(store, "refs/tags/light/LOCK#.lock");
   await assert.rejects(removeBundles({ store, discard: new Set([late]) }), { code: "contended" });
   await store.delete(parseKey("refs/tags/light/LOCK#.lock"));

@@ -76,13 +76,13 @@ class Helper {
     const fetches: string[] = [];
     const pushes: PushLine[] = [];
     for (let line = await this.#input.line(); line !== undefined; line = await this.#input.line()) {
-      const [, command = "", rest = ""] = /^(\S*) ?(.*)$/.exec(line) ?? [];
+      const [, command = "", rest = ""] = /^([^ ]*) ?(.*)$/s.exec(line) ?? [];
       switch (command) {
         case "capabilities":
           await this.#answer([...CAPABILITIES, ""]);
           break;
         case "option": {
-          const [, name = "", value = "true"] = /^(\S+)(?: (.*))?$/.exec(rest) ?? [];
+          const [, name = "", value = "true"] = /^([^ ]+)(?: (.*))?$/s.exec(rest) ?? [];
           await this.#answer([setOption(this.#options, name, value)]);
           break;
         }

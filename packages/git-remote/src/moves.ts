@@ -166,16 +166,20 @@ export class Moves {
       const from = listed?.refs.get(ref)?.oid;
       return to === undefined || from === undefined || from === to.oid ? [] : [{ ref, from, to, force }];
     });
-    if (changes.length === 0) return;
-    const types = await git.typesOf(new Set(changes.flatMap(({ from, to }) => [from, to.peeled ?? to.oid])));
-    // Many refs may move alike, and each question takes a process.
+    // Where nobody is to be told, nobody has to know: each question takes a process.
+    const isAsked = (ref: string, force: boolean): boolean => !force || isDenied(listed?.rules ?? [], ref, "force");
+    for (const { ref, force } of changes) if (!isAsked(ref, force)) this.#rewrites.add(ref);
+    const asked = changes.filter(({ ref, force }) => isAsked(ref, force));
+    if (asked.length === 0) return;
+    const types = await git.typesOf(new Set(asked.flatMap(({ from, to }) => [from, to.peeled ?? to.oid])));
+    // Many refs may move alike.
     const known = new Map<string, boolean>();
     const isAncestor = async (from: string, to: string): Promise<boolean> => {
       const isIt = known.get(`${from} ${to}`) ?? (await git.isAncestor(from, to));
       known.set(`${from} ${to}`, isIt);
       return isIt;
     };
-    for (const { ref, from, to, force } of changes) {
+    for (const { ref, from, to, force } of asked) {
       const isCommit = (oid: string): boolean => ["commit", "tag"].includes(types.get(oid) ?? "");
       let why: string | undefined;
       if (!types.has(from)) why = "fetch first";

@@ -50,12 +50,6 @@ export class PacksRepository implements RemoteRepository {
     const manifest = this.#snapshot?.manifest;
     if (manifest === undefined) throw new GitStoreError("corrupt", "git wants objects of a repository that is empty");
     const { git, draw, dropsNothing } = this.#o;
-    if ((await git.objectFormat()) !== manifest.objectFormat) {
-      throw new GitStoreError(
-        "unsupported",
-        `the remote names its objects by ${manifest.objectFormat}, and this repository does not`,
-      );
-    }
     const { fetchObjects } = await import("./fetch.ts");
     return await fetchObjects(manifest, wants, {
       git,

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { StorageError, type ObjectStore } from "@holdall/object-store/open";
+import { again } from "./again.ts";
 import { GitStoreError } from "./errors.ts";
 import { indexKey, logKey, MANIFEST_KEY, packKey, VIEW_KEYS } from "./keys.ts";
 import { formatLogEntry, parentIn, type LogEntry } from "./log-entry.ts";
@@ -134,6 +135,8 @@ export class GitStore {
       }
       requireSame(before?.manifest, outcome.now?.manifest);
       if (outcome.unanswered !== undefined && attempt >= UNANSWERED) throw outcome.unanswered;
+      // What was put in the place of another state cannot come through any more, and has been looked for.
+      if (outcome.now?.etag !== before?.etag) tried.length = 0;
       before = outcome.now;
       await delay(this.#pause(attempt));
     }
@@ -158,7 +161,9 @@ export class GitStore {
     if (manifest === undefined) throw new Error("there is nothing to swap in");
     const bytes = formatManifest(manifest);
     requireReadable(bytes, "manifest");
-    const condition = this.#singleWriter ? {} : before === undefined ? { ifAbsent: true } : { ifMatch: before.etag };
+    const { putIfAbsent, compareAndSwap } = this.#store.capabilities;
+    const first = putIfAbsent ? { ifAbsent: true } : {};
+    const condition = before === undefined ? first : compareAndSwap ? { ifMatch: before.etag } : {};
     const o = { size: bytes.length, contentType: "application/json", ...condition };
     try {
       const { etag } = await this.#store.put(MANIFEST_KEY, once(bytes), o);
@@ -208,7 +213,8 @@ export class GitStore {
       }),
     });
     requireReadable(bytes, "log entry");
-    await this.#store.put(logKey(manifest), once(bytes), { size: bytes.length, contentType: "application/json" });
+    const o = { size: bytes.length, contentType: "application/json" };
+    await again(async () => await this.#store.put(logKey(manifest), once(bytes), o));
   }
 
   /** Others have changed the repository since these packs were brought: maintenance may have removed one that was old. */
@@ -228,7 +234,8 @@ export class GitStore {
     await Promise.allSettled(
       changedViews(manifest, before).map(async ([view, text]) => {
         const bytes = Buffer.from(text);
-        await this.#store.put(VIEW_KEYS[view], once(bytes), { size: bytes.length, contentType: "text/plain" });
+        const o = { size: bytes.length, contentType: "text/plain" };
+        await again(async () => await this.#store.put(VIEW_KEYS[view], once(bytes), o));
       }),
     );
     if (!o.contended && Date.now() - (o.begun ?? 0) < this.#aloneFor) return;

@@ -243,19 +243,23 @@ export class LocalGit {
   }
 
   async #ask(): Promise<Facts> {
-    const paths = ["objects", "holdall", "shallow"].flatMap((path) => ["--git-path", path]);
     const { code, stdout } = await this.tryRun([
       "rev-parse",
       "--is-shallow-repository",
-      ...paths,
+      "--git-path",
+      "objects",
+      // Work trees share what is noted, as they share objects.
+      "--git-common-dir",
+      "--git-path",
+      "shallow",
       "--show-object-format",
     ]);
-    const [isShallow, objects = "", notes = "", shallow = "", format] = stdout.split("\n");
+    const [isShallow, objects = "", common = "", shallow = "", format] = stdout.split("\n");
     return {
       // Git before 2.29 knows one only, and repeats the question. Outside of a repository it is the usual one.
       format: code === 0 && format === "sha256" ? "sha256" : "sha1",
       objects: resolve(objects),
-      notes: resolve(notes),
+      notes: resolve(common, "holdall"),
       shallow: code === 0 && isShallow === "true" ? resolve(shallow) : undefined,
     };
   }

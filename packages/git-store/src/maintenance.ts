@@ -58,7 +58,10 @@ export function replaced(now: Manifest, names: readonly string[], merged: PackEn
       packs: [...now.packs.slice(0, at), merged, ...now.packs.slice(at + names.length)],
       retired: [
         ...now.retired.filter(({ name }) => name !== merged.name),
-        ...retiring(now.packs.filter(({ name }) => left.includes(name))),
+        ...retiring(
+          now,
+          now.packs.filter(({ name }) => left.includes(name)),
+        ),
       ],
     },
     updates: [],
@@ -69,9 +72,12 @@ export function replaced(now: Manifest, names: readonly string[], merged: PackEn
  * What the manifest has to say of packs that are replaced now: when that was, of those that are not of today. A pack that nobody names
  * and that is not noted was replaced when it was young, so that its own age tells, and a thousand small pushes leave no thousand notes.
  */
-export function retiring(packs: readonly PackEntry[]): RetiredPack[] {
-  const now = new Date();
-  return packs.flatMap(({ name, at }) => (now.getTime() - at.getTime() < YOUNG / 2 ? [] : [{ name, at: now }]));
+export function retiring(now: Manifest, packs: readonly PackEntry[]): RetiredPack[] {
+  // The clock here, or that of whoever changed the repository last, may be wrong by years.
+  const at = new Date(Math.max(Date.now(), now.at.getTime()));
+  return packs.flatMap(({ name, at: from }) =>
+    Math.abs(Date.now() - from.getTime()) < YOUNG / 2 ? [] : [{ name, at }],
+  );
 }
 
 /**

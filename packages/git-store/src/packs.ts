@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { access, open, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { IndexCheck, PackCheck, PackError, type ObjectFormat } from "@holdall/git-protocol";
 import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store/open";
+import { again } from "./again.ts";
 import { GitStoreError } from "./errors.ts";
 import { indexKey, packKey } from "./keys.ts";
 import type { PackEntry } from "./manifest.ts";
@@ -28,14 +28,13 @@ export function entryOf({ name, size, indexSize, objects }: PackFiles): PackEntr
   return { name, size, indexSize, objects, at: new Date() };
 }
 
-/** How long a pack that no manifest names may be relied on, in milliseconds: garbage is older than twice that. */
-const FRESH_FOR = 7 * 24 * 3_600_000;
+/**
+ * How long a pack that no manifest names is used instead of being sent again, in milliseconds: what is named today is then of today, by
+ * which maintenance goes when it is replaced.
+ */
+const FRESH_FOR = 6 * 3_600_000;
 
 const READ_SIZE = 1024 * 1024;
-
-/** How often a file is sent, or what is left of one asked for, and the longest wait after the first time, in milliseconds. */
-const ATTEMPTS = 5;
-const FIRST_PAUSE = 100;
 
 /** The packs of one repository in a store, and the way between them and folders. */
 export class Packs {
@@ -162,19 +161,6 @@ async function* read({ path, onBytes }: FileToPut): AsyncGenerator<Uint8Array> {
   for await (const chunk of createReadStream(path, { highWaterMark: READ_SIZE })) {
     yield chunk;
     onBytes?.(chunk.length);
-  }
-}
-
-/** Calls that carry a body are not repeated by whoever does not know where it comes from. Here it can be had again. */
-async function again(call: () => Promise<unknown>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await call();
-      return;
-    } catch (error) {
-      if (!(error instanceof StorageError && error.retryable) || attempt === ATTEMPTS) throw error;
-      await delay(Math.random() * FIRST_PAUSE * 2 ** attempt);
-    }
   }
 }
 

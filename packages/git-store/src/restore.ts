@@ -96,7 +96,7 @@ function withPack(
   const left = now.manifest.packs.filter(({ name }) => name !== files?.name && fetched.has(name));
   return {
     packs: [...brought, ...others.filter(({ name }) => !replaced.has(name))],
-    retired: [...retired, ...retiring(left)],
+    retired: [...retired, ...retiring(later, left)],
   };
 }
 

@@ -4,6 +4,10 @@ import type { RemoteUrl } from "./remote-url.ts";
 /** Opens the store that a remote is in. Asks nothing of it yet. To be called before anything else looks for credentials. @throws StorageError */
 export async function openRemote({ store }: RemoteUrl): Promise<ObjectStore> {
   // A profile is more than its credentials: the SDK finds the endpoint that it names, too, only like this.
-  if (store.kind === "s3" && store.profile !== undefined) process.env["AWS_PROFILE"] = store.profile;
+  if (store.kind === "s3" && store.profile !== undefined) {
+    process.env["AWS_PROFILE"] = store.profile;
+    // They would not count beside it, and the SDK would say so in eight lines.
+    for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]) delete process.env[name];
+  }
   return new RetryLayer(await openStore(store));
 }

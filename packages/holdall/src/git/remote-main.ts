@@ -53,6 +53,8 @@ for (const signal of SIGNALS) {
   };
   process.on(signal, end);
 }
+// What libraries warn of is for those who use them, and not for those who use git.
+process.removeAllListeners("warning");
 // Git that was ended reads no answers: there is nobody left to be told.
 process.stdout.on("error", () => {
   removeTemporaries();

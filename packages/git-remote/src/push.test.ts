@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { GitStore, LocalGit, type Manifest } from "@holdall/git-store";
+import { FaultyLayer, MemoryStore, type ObjectStore } from "@holdall/object-store";
+import { Installed } from "./installed.ts";
+import { noOptions, type Options } from "./options.ts";
+import { PacksRepository } from "./packs-repository.ts";
+import type { PushResult } from "./repository.ts";
+
+const ENV = {
+  ...process.env,
+  GIT_CONFIG_NOSYSTEM: "1",
+  GIT_CONFIG_GLOBAL: "/dev/null",
+  ...Object.fromEntries(
+    ["AUTHOR", "COMMITTER"].flatMap((role) => [
+      [`GIT_${role}_NAME`, "Ada"],
+      [`GIT_${role}_EMAIL`, "ada@example.org"],
+    ]),
+  ),
+};
+
+/** Somebody with a repository and no helper in between. */
+class Person {
+  readonly #folder: string;
+  #count = 0;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async create(t: TestContext, format = "sha1"): Promise<Person> {
+    const folder = await mkdtemp(join(tmpdir(), "holdall-push-"));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const person = new Person(folder);
+    person.run(["init", "--quiet", "--bare", `--object-format=${format}`, "--initial-branch=main"]);
+    return person;
+  }
+
+  run(args: readonly string[], input = ""): string {
+    return execFileSync("git", ["--git-dir", this.#folder, ...args], { encoding: "utf8", env: ENV, input }).trim();
+  }
+
+  get local(): LocalGit {
+    return new LocalGit(this.#folder);
+  }
+
+  commit(parent?: string): string {
+    this.#count += 1;
+    const parents = parent === undefined ? [] : ["-p", parent];
+    return this.run(["commit-tree", this.run(["mktree"]), ...parents, "-m", `${this.#count} in ${this.#folder}`]);
+  }
+
+  async push(
+    store: ObjectStore,
+    refs: Readonly<Record<string, string | undefined>>,
+    o: Partial<Options> = {},
+  ): Promise<readonly PushResult[]> {
+    const repository = new PacksRepository({
+      store,
+      git: new LocalGit(this.#folder),
+      url: "memory",
+      singleWriter: false,
+      dropsNothing: false,
+      draw: undefined,
+    });
+    await repository.list();
+    const lines = Object.entries(refs).map(([ref, source]) => ({ ref: `refs/heads/${ref}`, source, force: false }));
+    return await repository.push(lines, { ...noOptions(), ...o });
+  }
+}
+
+async function manifest(store: ObjectStore): Promise<Manifest> {
+  return ((await new GitStore(store).read()) ?? assert.fail()).manifest;
+}
+
+/** Runs something once, before the first change of the manifest. */
+function before(store: ObjectStore, what: () => Promise<unknown>): ObjectStore {
+  let done = false;
+  const layer = new FaultyLayer(store, () => undefined);
+  layer.put = async (key, body, o) => {
+    if (key === "holdall/manifest.json" && !done) {
+      done = true;
+      await what();
+    }
+    return await store.put(key, body, o);
+  };
+  return layer;
+}
+
+test("of two who begin a repository at once with objects named otherwise, one does", async (t) => {
+  const store = new MemoryStore();
+  const [one, other] = [await Person.create(t), await Person.create(t, "sha256")];
+  const late = before(store, async () => await other.push(store, { theirs: other.commit() }));
+  const [said] = await one.push(late, { own: one.commit() });
+  assert.equal(said?.refused, "the remote names its objects by sha256");
+  const { objectFormat, refs, packs } = await manifest(store);
+  assert.deepEqual([objectFormat, [...refs.keys()], packs.length], ["sha256", ["refs/heads/theirs"], 1]);
+});
+
+test("of two who begin a repository at once, the head is that of the first, and the branches of both are there", async (t) => {
+  const store = new MemoryStore();
+  const [one, other] = [await Person.create(t), await Person.create(t)];
+  const late = before(store, async () => await other.push(store, { theirs: other.commit() }));
+  await one.push(late, { main: one.commit() });
+  const { head, refs } = await manifest(store);
+  assert.deepEqual([head, [...refs.keys()]], ["refs/heads/theirs", ["refs/heads/main", "refs/heads/theirs"]]);
+});
+
+async function change(store: ObjectStore, make: (now: Manifest) => Partial<Manifest>): Promise<void> {
+  const git = new GitStore(store);
+  await git.commit(
+    { log: { what: "compact" }, make: (now) => now && { next: { ...now, ...make(now) }, updates: [] } },
+    await git.read(),
+  );
+}
+
+/** @returns the name of the pack that this push makes */
+async function packOf(person: Person, commit: string): Promise<string> {
+  const store = new MemoryStore();
+  await person.push(store, { own: commit });
+  return (await manifest(store)).packs[0]?.name ?? assert.fail();
+}
+
+test("a pack that is just being removed is not named, and one that was retired is not any more", async (t) => {
+  const store = new MemoryStore();
+  const [person, somebody] = [await Person.create(t), await Person.create(t)];
+  await somebody.push(store, { main: somebody.commit() });
+  const own = person.commit();
+  const name = await packOf(person, own);
+  await change(store, () => ({ deleting: [name] }));
+  const [said] = await person.push(store, { own });
+  assert.match(said?.refused ?? "", /being removed by maintenance: push again/);
+  assert.equal((await manifest(store)).refs.has("refs/heads/own"), false);
+  await change(store, () => ({ deleting: [], retired: [{ name, at: new Date() }] }));
+  assert.equal((await person.push(store, { own }))[0]?.refused, undefined);
+  const { packs, retired } = await manifest(store);
+  assert.deepEqual([packs.filter((pack) => pack.name === name).length, retired], [1, []]);
+});
+
+test("a pack that somebody else has just brought is named once", async (t) => {
+  const store = new MemoryStore();
+  const person = await Person.create(t);
+  const own = person.commit();
+  const late = before(store, async () => await person.push(store, { theirs: own }));
+  assert.equal((await person.push(late, { own }))[0]?.refused, undefined);
+  const { packs, refs } = await manifest(store);
+  assert.deepEqual([packs.length, refs.size], [1, 2]);
+});
+
+test("what is pushed dry, and what is there as it is, changes nothing; in one push with others it is not in the log", async (t) => {
+  const store = new MemoryStore();
+  const person = await Person.create(t);
+  const own = person.commit();
+  await person.push(store, { main: own }, { dryRun: true });
+  assert.equal(await new GitStore(store).read(), undefined);
+  await person.push(store, { main: own });
+  await person.push(store, { main: own });
+  assert.equal((await manifest(store)).generation, 1);
+  await person.push(store, { main: own, other: own });
+  const { generation, transaction } = await manifest(store);
+  const { body } = await store.get(
+    `holdall/log/${String(generation).padStart(12, "0")}-${transaction}.json` as Parameters<typeof store.get>[0],
+  );
+  const entry = JSON.parse(Buffer.concat(await Array.fromAsync(body)).toString()) as { updates: unknown };
+  assert.deepEqual(entry.updates, [{ ref: "refs/heads/other", to: own }]);
+});
+
+test("who was overtaken on the same branch is told so, and nothing of the other is lost", async (t) => {
+  const store = new MemoryStore();
+  const person = await Person.create(t);
+  const base = person.commit();
+  await person.push(store, { main: base });
+  const [mine, theirs] = [person.commit(base), person.commit(base)];
+  const late = before(store, async () => await person.push(store, { main: theirs }));
+  assert.equal((await person.push(late, { main: mine }))[0]?.refused, "fetch first");
+  assert.equal((await manifest(store)).refs.get("refs/heads/main")?.oid, theirs);
+});
+
+test("a pack that was pushed from here is noted, and so not fetched", async (t) => {
+  const store = new MemoryStore();
+  const person = await Person.create(t);
+  await person.push(store, { main: person.commit() });
+  const names = (await manifest(store)).packs.map(({ name }) => name);
+  assert.deepEqual([...(await new Installed(person.local, "memory").among(names)).noted], names);
+});
