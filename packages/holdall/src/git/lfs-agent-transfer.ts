@@ -3,6 +3,9 @@ import { runAgent, type Connection, type Init } from "@holdall/lfs-agent";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** Git passes on what the terminal has sent to all of them already; somebody who means it a second time takes longer, in milliseconds. */
+const SAME_SIGNAL = 1000;
+
 /**
  * Transfers objects as git-lfs says, over standard input and output.
  * @returns the exit code
@@ -10,11 +13,13 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export async function transfer({ debug }: { readonly debug: boolean }): Promise<number> {
   const stopped = new AbortController();
   let stoppedBy: (typeof SIGNALS)[number] | undefined;
+  let stoppedAt = 0;
   for (const signal of SIGNALS) {
-    // A second one ends it at once.
-    process.once(signal, () => {
-      stoppedBy = signal;
-      stopped.abort(new Error(`stopped by ${signal}`));
+    process.on(signal, () => {
+      if (stoppedBy === undefined) {
+        [stoppedBy, stoppedAt] = [signal, Date.now()];
+        stopped.abort(new Error(`stopped by ${signal}`));
+      } else if (Date.now() - stoppedAt > SAME_SIGNAL) process.exit(128 + constants.signals[signal]);
     });
   }
   const log = debug ? await import("./lfs-agent-log.ts").then(({ openLog }) => openLog(process.cwd())) : undefined;
