@@ -22,10 +22,16 @@ case $version in
   ;;
 esac
 
+# Where this system has its own packages from, if it is a Debian.
+mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m 1 '/debian/*$') || {
+  echo "git $version comes from a mirror of Debian, and this system has none" >&2
+  exit 1
+}
+
 work=$folder/apt
 mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/files"
 # What comes is told by its sum, so that no keys have to be there.
-echo "$kind [trusted=yes] http://deb.debian.org/debian $suite main" > "$work/sources.list"
+echo "$kind [trusted=yes] $mirror $suite main" > "$work/sources.list"
 cd "$work/files"
 apt() {
   apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null \
