@@ -52,7 +52,7 @@ the system's cache. The memory is the helper's alone. git-remote-s3 is the origi
     const pushes = await pushLoad(stage, s3);
     const clones = await cloneLoad(stage, s3);
     const first = await takeTurns(
-      [{ name: S3_STORE, run: async () => ({ value: await timeToFirstRequest(pushes.env) }) }],
+      [{ name: S3_STORE, run: async () => ({ value: await timeToFirstRequest({ ...s3.env, ...pushes.env }) }) }],
       stage.quick ? 2 : ROUNDS,
       stage.say,
     );

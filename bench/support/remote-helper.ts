@@ -17,13 +17,14 @@ const KIB = 1024;
 /** The helper as git runs it, spoken to without git. */
 class Helper implements AsyncDisposable {
   readonly startedAt: number = performance.now();
+  /** Settles when it has ended. */
+  readonly closed: Promise<unknown>;
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #closed: Promise<unknown>;
   readonly #lines: AsyncIterator<string>;
 
   constructor(url: string, env: Readonly<NodeJS.ProcessEnv>) {
     this.#child = spawn(process.execPath, [HELPER, "origin", url], { env, stdio: ["pipe", "pipe", "ignore"] });
-    this.#closed = once(this.#child, "close");
+    this.closed = once(this.#child, "close");
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -50,7 +51,7 @@ class Helper implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.stdin.end("\n");
-    await this.#closed;
+    await this.closed;
   }
 }
 
@@ -65,7 +66,10 @@ export async function memoryOfClone(url: string, gitDir: string, env: Readonly<N
   return await helper.peakBytes();
 }
 
-/** From the start of the helper to its first request to an S3 server, in milliseconds. */
+/**
+ * From the start of the helper to its first request to an S3 server, in milliseconds.
+ * @param env with credentials: without, a program looks for them in other places first
+ */
 export async function timeToFirstRequest(env: Readonly<NodeJS.ProcessEnv>): Promise<number> {
   const server = createServer((_request, response) => {
     response.writeHead(404, { "content-type": "application/xml" }).end("<Error><Code>NoSuchKey</Code></Error>");
@@ -77,7 +81,9 @@ export async function timeToFirstRequest(env: Readonly<NodeJS.ProcessEnv>): Prom
   try {
     await using helper = new Helper("s3://bucket/repository?layout=packs", { ...env, AWS_ENDPOINT_URL: endpoint });
     helper.say(HELLO);
-    return (await asked) - helper.startedAt;
+    const at = await Promise.race([asked, helper.closed]);
+    if (typeof at !== "number") throw new Error("the helper has ended before its first request");
+    return at - helper.startedAt;
   } finally {
     server.close();
     server.closeAllConnections();
