@@ -53,19 +53,23 @@ describe("requests and bytes", { concurrency: true }, () => {
     const { line, ada } = await pushed(t);
     const asked = await line.during(() => pushMore(ada));
     assert.equal(inWords(asked)[0], "GET manifest");
-    assert.deepEqual(inWords(asked.slice(1, 4)).toSorted(), ["PUT idx", "PUT log entry", "PUT pack"]);
-    assert.equal(inWords(asked)[4], "PUT manifest");
-    assert.deepEqual(inWords(asked.slice(5)).toSorted(), ["PUT info/refs", "PUT objects/info/packs"]);
+    assert.deepEqual(inWords(asked.slice(1, 3)).toSorted(), ["PUT idx", "PUT pack"]);
+    assert.equal(inWords(asked)[3], "PUT manifest");
+    assert.deepEqual(inWords(asked.slice(4)).toSorted(), [
+      "PUT info/refs",
+      "PUT objects/info/packs",
+      "PUT packed-refs",
+    ]);
     assert.ok(bytesOf(asked, "uploaded") < 8192, `${bytesOf(asked, "uploaded")} bytes for a repository of 2 MiB`);
   });
 
   test("a push of one commit: two round trips before the one that commits, and one after it", async (t) => {
     // Each waits for the others that are to come with it: were they made one after another, they would wait for ever.
-    const [together, afterwards] = [meeting(3), meeting(2)];
+    const [together, afterwards] = [meeting(2), meeting(3)];
     const waits: Readonly<Record<string, () => Promise<unknown>>> = {
       "PUT pack": together,
       "PUT idx": together,
-      "PUT log entry": together,
+      "PUT packed-refs": afterwards,
       "PUT info/refs": afterwards,
       "PUT objects/info/packs": afterwards,
     };
@@ -80,7 +84,7 @@ describe("requests and bytes", { concurrency: true }, () => {
     isHeld = true;
     await pushMore(ada);
     isHeld = false;
-    assert.deepEqual([passed[0], passed[4]], ["GET manifest", "PUT manifest"]);
+    assert.deepEqual([passed[0], passed[3]], ["GET manifest", "PUT manifest"]);
     assert.equal(passed.length, 7);
     assert.equal((await line.during(() => ada.git("work", "fetch"))).length, 1);
   });
@@ -94,7 +98,7 @@ describe("requests and bytes", { concurrency: true }, () => {
       const options = args.filter((arg) => arg.startsWith("--"));
       const specs = args.filter((arg) => !arg.startsWith("--"));
       const asked = await line.during(() => ada.git("work", "push", "--quiet", ...options, "origin", ...specs));
-      assert.deepEqual(inWords(asked), ["GET manifest", "PUT log entry", "PUT manifest", "PUT info/refs"]);
+      assert.deepEqual(inWords(asked), ["GET manifest", "PUT manifest", "PUT packed-refs", "PUT info/refs"]);
       const refs = await ada.git("work", "ls-remote", "--heads", "origin");
       assert.equal(refs.split("\n").length, 1 + specs.length);
       assert.ok(bytesOf(asked, "uploaded") < 1024 + 400 * specs.length);
@@ -105,7 +109,7 @@ describe("requests and bytes", { concurrency: true }, () => {
     const { line, ada } = await pushed(t);
     await ada.git("work", "push", "--quiet", "origin", "main:refs/heads/gone");
     const asked = await line.during(() => ada.git("work", "push", "--quiet", "--delete", "origin", "gone"));
-    assert.deepEqual(inWords(asked), ["GET manifest", "PUT log entry", "PUT manifest", "PUT info/refs"]);
+    assert.deepEqual(inWords(asked), ["GET manifest", "PUT manifest", "PUT packed-refs", "PUT info/refs"]);
   });
 
   test("what is refused, or only tried: one", async (t) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -11,11 +11,11 @@ import { begin, refsOf } from "../support/git-remote/work.ts";
 import { CHECKOUT } from "../support/holdall.ts";
 import { runWell } from "../support/run.ts";
 
-/** What whoever has copied a repository down is told to do. */
-async function documentedLine(): Promise<string> {
+/** What whoever wants to work in a copy is told to do. */
+async function documentedLines(): Promise<string> {
   const docs = await readFile(join(CHECKOUT, "docs/git-remote.md"), "utf8");
-  const [, line] = /^## Without Holdall$.*?^```sh\n(.*?)^```$/ms.exec(docs) ?? [];
-  return line ?? assert.fail("docs/git-remote.md tells what to do with a copy");
+  const [, lines] = /^## Without Holdall$.*?^```sh\n(.*?)^```$/ms.exec(docs) ?? [];
+  return lines ?? assert.fail("docs/git-remote.md tells what to do with a copy");
 }
 
 everywhere({
@@ -29,15 +29,23 @@ everywhere({
     await mkdir(ada.path("bare.git"));
     await copyDown(remote, ada.path("bare.git"));
     await ada.git("bare.git", "fsck", "--strict", "--full");
-    await runWell("sh", ["-c", await documentedLine()], { cwd: ada.path("bare.git"), env: ada.env });
-    await ada.git("bare.git", "fsck", "--strict", "--full");
     assert.equal(await ada.git("bare.git", "rev-parse", "--is-bare-repository"), "true");
     const there = [...(await refsOf(ada, { url: ada.path("bare.git") }))];
     // Of a repository on disk git also tells what annotated tags come to.
     assert.deepEqual(new Map(there.filter(([ref]) => !ref.endsWith("^{}"))), refs);
     await ada.git(".", "clone", "--quiet", "bare.git", "copy");
     assert.equal(await ada.git("copy", "rev-parse", "origin/other"), three);
+    // Where the copy is the store, git would undo what it does not know of.
+    const push = await ada.tryGit("work", "push", ada.path("bare.git"), "main");
+    assert.match(push.stderr, /deny updating a hidden ref/);
+    const packs = await readdir(ada.path("bare.git", "objects", "pack"));
+    await ada.git("bare.git", "gc", "--quiet", "--prune=now");
+    assert.deepEqual(await readdir(ada.path("bare.git", "objects", "pack")), packs);
+    await runWell("sh", ["-c", await documentedLines()], { cwd: ada.path("bare.git"), env: ada.env });
     await ada.git("work", "push", "--quiet", ada.path("bare.git"), "main");
+    await ada.git("bare.git", "gc", "--quiet", "--prune=now");
+    assert.notDeepEqual(await readdir(ada.path("bare.git", "objects", "pack")), packs);
+    await ada.git("bare.git", "fsck", "--strict", "--full");
   },
 });
 

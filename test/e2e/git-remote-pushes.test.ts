@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { GitStore, type RefRule } from "@holdall/git-store";
+import { parseKey } from "@holdall/object-store";
 import { everywhere } from "../support/git-remote/everywhere.ts";
 import type { Person } from "../support/git-remote/person.ts";
 import { type Remote, storeOf } from "../support/git-remote/places.ts";
@@ -162,11 +163,10 @@ everywhere({
     const two = await ada.commit("work", "two");
     await ada.git("work", "push", "--quiet", ...words.flatMap((word) => ["-o", word]), "origin", "main");
     const store = await storeOf(remote);
-    const keys = (await Array.fromAsync(store.list("holdall/log/"))).map(({ key }) => key);
-    const { body } = await store.get(keys.at(-1) ?? assert.fail());
-    const entry: unknown = JSON.parse(Buffer.concat(await Array.fromAsync(body)).toString());
+    const { body } = await store.get(parseKey("holdall/manifest.json"));
+    const manifest = JSON.parse(Buffer.concat(await Array.fromAsync(body)).toString()) as { log: unknown[] };
     await store.close();
-    assert.partialDeepStrictEqual(entry, {
+    assert.partialDeepStrictEqual(manifest.log.at(-1), {
       generation: 2,
       what: "push",
       by: "Ada <ada@example.invalid>",

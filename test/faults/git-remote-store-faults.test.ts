@@ -54,9 +54,12 @@ async function generations(remote: Remote): Promise<number> {
   return manifest.generation;
 }
 
+/** So much to say of a push that the manifest has no room for it: then the log is written, too. */
+const MUCH = "word ".repeat(4000).trimEnd();
+
 /** The push is told to be done, and is, once. */
 async function pushes({ ada, remote }: Scene): Promise<void> {
-  const push = await ada.tryGit("work", "push", "--porcelain", "origin", "main");
+  const push = await ada.tryGit("work", "push", "--porcelain", "-o", MUCH, "origin", "main");
   assert.equal(push.code, 0, said(push));
   assert.equal((await refsOf(ada, remote)).get("refs/heads/main"), await ada.git("work", "rev-parse", "main"));
   assert.equal(await generations(remote), 2);
@@ -94,14 +97,14 @@ describe("a store that fails", { concurrency: 3 }, () => {
       { answer: { status: 503, code: "SlowDown" } },
     ],
     "the index is stored and the answer lost": [{ method: "PUT", key: /.*\.idx$/ }, { lose: true }],
-    "the log entry meets a store that is busy": [
+    "the log meets a store that is busy": [
       { method: "PUT", key: /\/holdall\/log\/.*$/ },
       { answer: { status: 503, code: "SlowDown" } },
     ],
-    "the log entry's connection breaks": [{ method: "PUT", key: /\/holdall\/log\/.*$/ }, { cutAfter: 10 }],
-    "the log entry is stored and the answer lost": [{ method: "PUT", key: /\/holdall\/log\/.*$/ }, { lose: true }],
+    "the log's connection breaks": [{ method: "PUT", key: /\/holdall\/log\/.*$/ }, { cutAfter: 10 }],
+    "the log is stored and the answer lost": [{ method: "PUT", key: /\/holdall\/log\/.*$/ }, { lose: true }],
     "the views cannot be written": [
-      { method: "PUT", key: /.*\/info\/(?:refs|packs)$/, times: 20 },
+      { method: "PUT", key: /.*\/(?:packed-refs|info\/refs|info\/packs)$/, times: 20 },
       { answer: { status: 500, code: "InternalError" } },
     ],
   };

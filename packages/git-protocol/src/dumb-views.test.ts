@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { configFile, headFile, infoPacksFile, infoRefsFile } from "./dumb-views.ts";
+import { configFile, headFile, infoPacksFile, infoRefsFile, packedRefsFile } from "./dumb-views.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "holdall-views-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -34,6 +34,7 @@ test("the views are what git itself writes into a bare repository", () => {
     git("update-ref", "refs/heads/main", commit);
     git("tag", "-a", "-m", "First", "v1", commit);
     git("repack", "-adq");
+    git("pack-refs", "--all");
     git("update-server-info");
     const file = (name: string): string => readFileSync(join(repository, name), "utf8");
     const tag = git("rev-parse", "v1");
@@ -42,6 +43,7 @@ test("the views are what git itself writes into a bare repository", () => {
       { name: "refs/tags/v1", oid: tag, peeled: commit },
     ];
     assert.equal(infoRefsFile(refs), file("info/refs"));
+    assert.equal(packedRefsFile(refs), file("packed-refs"));
     const [, name = ""] = /^P (pack-\w+)\.pack$/m.exec(file("objects/info/packs")) ?? [];
     assert.equal(infoPacksFile([name]), file("objects/info/packs"));
     assert.equal(headFile("refs/heads/main"), file("HEAD"));

@@ -1,11 +1,23 @@
 import type { ObjectFormat } from "./object-id.ts";
 
 /** A ref as plain tools are to see it. */
-export interface ViewedRef {
+export interface NamedRef {
   readonly name: string;
   readonly oid: string;
   /** What an annotated tag comes to. */
   readonly peeled?: string;
+}
+
+/**
+ * Refs as views have them: in the order of the bytes of their names.
+ * @param refs with what annotated tags come to
+ */
+export function sortedRefs(
+  refs: Iterable<readonly [name: string, value: Omit<NamedRef, "name">]>,
+): readonly NamedRef[] {
+  return Array.from(refs, ([name, value]) => ({ bytes: Buffer.from(name), ref: { name, ...value } }))
+    .toSorted((a, b) => Buffer.compare(a.bytes, b.bytes))
+    .map(({ ref }) => ref);
 }
 
 // The files that a repository on a plain web server needs (git: Documentation/git-update-server-info, gitprotocol-http).
@@ -22,12 +34,22 @@ export function configFile(format: ObjectFormat): string {
   return `[core]\n\trepositoryformatversion = ${version}\n\tfilemode = true\n\tbare = true\n${extensions}`;
 }
 
-/** `info/refs`. @param refs in the order of the bytes of their names */
-export function infoRefsFile(refs: Iterable<ViewedRef>): string {
+/** `info/refs`. @param refs as {@link sortedRefs} orders them */
+export function infoRefsFile(refs: Iterable<NamedRef>): string {
   let text = "";
   for (const { name, oid, peeled } of refs) {
     text += `${oid}\t${name}\n`;
     if (peeled !== undefined) text += `${peeled}\t${name}^{}\n`;
+  }
+  return text;
+}
+
+/** `packed-refs` (git: refs/packed-backend.c). @param refs as {@link sortedRefs} orders them */
+export function packedRefsFile(refs: Iterable<NamedRef>): string {
+  let text = "# pack-refs with: peeled fully-peeled sorted \n";
+  for (const { name, oid, peeled } of refs) {
+    text += `${oid} ${name}\n`;
+    if (peeled !== undefined) text += `^${peeled}\n`;
   }
   return text;
 }

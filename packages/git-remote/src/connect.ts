@@ -1,7 +1,17 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { configFile, encodePkt, headFile, pktLine, readPkts, type ObjectFormat, type Pkt } from "@holdall/git-protocol";
+import {
+  configFile,
+  encodePkt,
+  headFile,
+  packedRefsFile,
+  pktLine,
+  readPkts,
+  sortedRefs,
+  type ObjectFormat,
+  type Pkt,
+} from "@holdall/git-protocol";
 import { GitStoreError, LocalGit, Temporary } from "@holdall/git-store/core";
 import type { Cache } from "./cache.ts";
 import type { Input } from "./input.ts";
@@ -122,16 +132,9 @@ class Session {
     for (const name of ["objects/info", "refs"]) await mkdir(join(folder, name), { recursive: true });
     await writeFile(join(folder, "objects/info/alternates"), `${this.#o.cache.objects}\n`);
     await writeFile(join(folder, "config"), configFile(format) + SETTINGS);
-    await writeFile(join(folder, "packed-refs"), packedRefs(listing));
+    await writeFile(join(folder, "packed-refs"), packedRefsFile(sortedRefs(listing?.refs ?? [])));
     await writeFile(join(folder, "HEAD"), headFile(listing?.head ?? "refs/heads/main"));
   }
-}
-
-/** As git writes it (refs/packed-backend.c): all refs, each with what it peels to, and sorted. */
-function packedRefs(listing: Listing | undefined): string {
-  const refs = [...(listing?.refs ?? [])].toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  const lines = refs.map(([ref, { oid, peeled }]) => `${oid} ${ref}\n${peeled === undefined ? "" : `^${peeled}\n`}`);
-  return `# pack-refs with: peeled fully-peeled sorted \n${lines.join("")}`;
 }
 
 /** Up to the flush that ends a request. Undefined: git has ended. */

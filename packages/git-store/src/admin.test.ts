@@ -3,7 +3,7 @@ import { test, type TestContext } from "node:test";
 import { MemoryStore } from "@holdall/object-store";
 import { Author, kept, manifestOf } from "../test/author.ts";
 import { deletingBranch, pointingHead, protecting, unprotecting } from "./admin.ts";
-import type { Change } from "./git-store.ts";
+import type { Change } from "./change.ts";
 import { history } from "./history.ts";
 import type { Kept } from "./maintenance.ts";
 import { isDenied, isRefPattern } from "./rules.ts";

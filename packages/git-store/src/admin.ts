@@ -1,5 +1,5 @@
 import { GitStoreError } from "./errors.ts";
-import type { Change, Draft } from "./git-store.ts";
+import type { Change, Draft } from "./change.ts";
 import type { Manifest, RefRule } from "./manifest.ts";
 import { isDenied, matches } from "./rules.ts";
 

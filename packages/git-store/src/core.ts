@@ -2,7 +2,8 @@
 // is done with one is in `index.ts`.
 
 export { GitStoreError } from "./errors.ts";
-export { GitStore, type Draft, type Snapshot } from "./git-store.ts";
+export type { Draft } from "./change.ts";
+export { GitStore, type Snapshot } from "./git-store.ts";
 export { GitError, LocalGit } from "./local-git.ts";
 export type { Manifest, PackEntry, RefRule, RefValue } from "./manifest.ts";
 export { entryOf, Packs } from "./packs.ts";

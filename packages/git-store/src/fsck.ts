@@ -1,9 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sortedRefs } from "@holdall/git-protocol";
 import { GitStoreError } from "./errors.ts";
 import { pastStates } from "./history.ts";
 import type { Kept } from "./maintenance.ts";
-import { compareBytes, type Manifest, type PackEntry } from "./manifest.ts";
+import type { Manifest, PackEntry } from "./manifest.ts";
 import { fetchAll } from "./restore.ts";
 import { missingPacks, storedPacks } from "./stored-packs.ts";
 import { TemporaryRepository, type Say } from "./temporary-repository.ts";
@@ -71,9 +72,13 @@ async function checkObjects(
 }
 
 async function gitProblems({ git }: TemporaryRepository, { refs, head }: Manifest): Promise<readonly string[]> {
-  const sorted = [...refs].toSorted(([a], [b]) => compareBytes(a, b));
   // As a file: git itself makes no ref of what is not there, and that is what is to be found.
-  await writeFile(join(git.gitDir, "packed-refs"), sorted.map(([ref, { oid }]) => `${oid} ${ref}\n`).join(""));
+  await writeFile(
+    join(git.gitDir, "packed-refs"),
+    sortedRefs(refs)
+      .map(({ name, oid }) => `${oid} ${name}\n`)
+      .join(""),
+  );
   await git.run(["symbolic-ref", "HEAD", head]);
   const { code, stderr } = await git.tryRun(["fsck", "--strict", "--no-dangling", "--no-progress"]);
   const lines = stderr.split("\n").filter((line) => line !== "" && !line.startsWith("notice:"));

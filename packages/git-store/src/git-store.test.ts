@@ -11,8 +11,11 @@ import {
 } from "@holdall/object-store";
 import fc from "fast-check";
 import { GitStoreError } from "./errors.ts";
-import { GitStore, type Change } from "./git-store.ts";
-import { logKey, MANIFEST_KEY } from "./keys.ts";
+import type { Change } from "./change.ts";
+import { GitStore } from "./git-store.ts";
+import { history } from "./history.ts";
+import type { RefUpdate } from "./log-entry.ts";
+import { MANIFEST_KEY } from "./keys.ts";
 import type { Manifest } from "./manifest.ts";
 
 const soon = { pause: () => 0 };
@@ -28,6 +31,7 @@ const EMPTY = {
   retired: [],
   deleting: [],
   rules: [],
+  log: [],
 } as const;
 
 class Moved extends Error {}
@@ -49,20 +53,11 @@ async function textOf(store: ObjectStore, key: string): Promise<string> {
 }
 
 /** Everything that became part of the repository, the oldest first. */
-async function history(store: ObjectStore): Promise<{ ref: string; from?: string; to?: string }[]> {
+async function allUpdates(store: ObjectStore): Promise<readonly RefUpdate[]> {
   const { manifest } = (await new GitStore(store).read()) ?? assert.fail();
-  const updates: { ref: string; from?: string; to?: string }[][] = [];
-  let { generation, transaction }: { generation: number; transaction: string | undefined } = manifest;
-  while (transaction !== undefined) {
-    const entry = JSON.parse(await textOf(store, logKey({ generation, transaction }))) as {
-      parent?: string;
-      updates: { ref: string; from?: string; to?: string }[];
-    };
-    updates.push(entry.updates);
-    [generation, transaction] = [generation - 1, entry.parent];
-  }
-  assert.equal(generation, 0, "the log goes back to the beginning");
-  return updates.toReversed().flat();
+  const entries = await Array.fromAsync(history(store, manifest));
+  assert.equal(entries.at(-1)?.generation, 1, "the log goes back to the beginning");
+  return entries.toReversed().flatMap(({ updates }) => updates);
 }
 
 /** Notes each call. */
@@ -79,7 +74,7 @@ class Counting extends FaultyLayer {
   }
 }
 
-test("a change is one read and, beside what it brings, four writes; the first one makes the repository", async () => {
+test("a change is one read and, beside what it brings, three writes; the first one makes the repository", async () => {
   const store = new Counting(new MemoryStore());
   const git = new GitStore(store);
   assert.equal(await git.read(), undefined);
@@ -97,12 +92,12 @@ test("a change is one read and, beside what it brings, four writes; the first on
   assert.equal(second?.manifest.parent, first.manifest.transaction);
   assert.deepEqual(store.calls, [
     "get holdall/manifest.json",
-    "put holdall/log/000000000002-ID.json",
     "put holdall/manifest.json",
+    "put packed-refs",
     "put info/refs",
   ]);
   assert.equal(await textOf(store, "info/refs"), `${oid(2)}\trefs/heads/main\n`);
-  assert.deepEqual(await history(store), [
+  assert.deepEqual(await allUpdates(store), [
     { ref: "refs/heads/main", to: oid(1) },
     { ref: "refs/heads/main", from: oid(1), to: oid(2) },
   ]);
@@ -160,7 +155,7 @@ test("of many who move one ref at once, each that is told so has moved it from w
         }
       }),
     );
-    const moves = await history(store);
+    const moves = await allUpdates(store);
     assert.equal(moves.length, successes);
     let last: string | undefined;
     for (const { from, to } of moves) {
@@ -183,7 +178,7 @@ test("of many who each move a ref of their own at once, all succeed", async () =
   const { manifest } = (await new GitStore(store).read()) ?? assert.fail();
   assert.equal(manifest.refs.size, 32);
   assert.equal(manifest.generation, 32);
-  assert.equal((await history(store)).length, 32);
+  assert.equal((await allUpdates(store)).length, 32);
   assert.equal((await textOf(store, "info/refs")).split("\n").length, 33, "the views show the last state");
 });
 
@@ -231,7 +226,7 @@ test("an answer that does not come is settled by looking, whether the change cam
     const done = await git.commit(moving("refs/heads/main", oid(1), oid(2)), await git.read());
     assert.equal(done?.manifest.generation, 2);
     assert.equal((await git.read())?.manifest.generation, 2);
-    assert.equal((await history(store)).length, 2);
+    assert.equal((await allUpdates(store)).length, 2);
   }
 });
 
@@ -260,7 +255,7 @@ test("a change that came through unheard is found below what others built on it"
   const done = await new GitStore(deaf, soon).commit(moving("refs/heads/main", oid(1), oid(2)), await others.read());
   assert.equal(done?.manifest.generation, 5);
   assert.equal(done.manifest.refs.get("refs/heads/main")?.oid, oid(2));
-  assert.equal((await history(store)).length, 5);
+  assert.equal((await allUpdates(store)).length, 5);
 });
 
 test("with whatever answers lost, every change that is told to be done is in the history, once", async () => {
@@ -291,7 +286,7 @@ test("with whatever answers lost, every change that is told to be done is in the
         }),
       );
       const read = await new GitStore(store).read();
-      const moves = read === undefined ? [] : (await history(store)).map(({ to }) => to);
+      const moves = read === undefined ? [] : (await allUpdates(store)).map(({ to }) => to);
       for (const to of done) assert.equal(moves.filter((one) => one === to).length, 1, `${to} of ${moves.join()}`);
       assert.equal(new Set(moves).size, moves.length);
     }),

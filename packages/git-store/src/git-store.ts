@@ -1,10 +1,11 @@
-import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { StorageError, type ObjectStore } from "@holdall/object-store/open";
 import { again } from "./again.ts";
+import { following, type Change } from "./change.ts";
 import { GitStoreError } from "./errors.ts";
+import { history } from "./history.ts";
 import { indexKey, logKey, MANIFEST_KEY, packKey, VIEW_KEYS } from "./keys.ts";
-import { formatLogEntry, parentIn, type LogEntry } from "./log-entry.ts";
+import { formatLog, type LogEntry } from "./log-entry.ts";
 import { formatManifest, MAX_MANIFEST_BYTES, parseManifest, type Manifest } from "./manifest.ts";
 import { readSmall } from "./small-object.ts";
 import { changedViews } from "./views.ts";
@@ -13,24 +14,6 @@ import { changedViews } from "./views.ts";
 export interface Snapshot {
   readonly manifest: Manifest;
   readonly etag: string;
-}
-
-/** A change, made anew for each state that it may have to be made to. */
-export interface Change {
-  /** What the log is to say. */
-  readonly log: Pick<LogEntry, "what" | "by" | "options">;
-  /**
-   * @param now undefined when there is no repository yet
-   * @returns the state that is to follow, and what moves in it; undefined when nothing is to be done
-   * @throws whatever makes the change impossible; nothing is committed then
-   */
-  readonly make: (now: Manifest | undefined) => Draft | undefined | Promise<Draft | undefined>;
-}
-
-export interface Draft {
-  /** A manifest without what every commit has of its own. */
-  readonly next: Omit<Manifest, "generation" | "transaction" | "parent" | "at">;
-  readonly updates: LogEntry["updates"];
 }
 
 export interface GitStoreOptions {
@@ -96,8 +79,7 @@ export class GitStore {
   /**
    * Makes a change, durably and all of it or not at all, in one order with everybody else's.
    * @param known what the caller has read, to spare a request
-   * @param bring puts what the change needs into the store, such as packs. Done once, at the same time as the first attempt's log
-   *   entry, and over before anything is committed
+   * @param bring puts what the change needs into the store, such as packs. Done once, and over before anything is committed
    * @returns the state that the change has made, or a later one that includes it; undefined when there was nothing to do
    * @throws what `make` and `bring` throw; GitStoreError `contended`, `unsupported`; StorageError
    */
@@ -112,16 +94,10 @@ export class GitStore {
     for (let attempt = 1; attempt <= this.#attempts; attempt += 1) {
       const draft = await change.make(before?.manifest);
       if (draft === undefined) return undefined;
-      const manifest: Manifest = {
-        ...draft.next,
-        generation: (before?.manifest.generation ?? 0) + 1,
-        transaction: randomUUID(),
-        parent: before?.manifest.transaction,
-        at: new Date(),
-      };
+      const { manifest, full } = following(before?.manifest, draft, change);
       // When one fails, the other has ended too: files that it reads may be removed then.
       const brought = await Promise.allSettled([
-        this.#writeLog(manifest, before?.manifest, change, draft),
+        full === undefined ? undefined : this.#writeLog(full),
         attempt === 1 ? bring() : this.#requirePacks(manifest, before?.manifest),
       ]);
       for (const one of brought) if (one.status === "rejected") throw one.reason;
@@ -183,38 +159,25 @@ export class GitStore {
 
   /** Whether the state came to be by way of this one. */
   async #includes(now: Manifest, ours: Manifest): Promise<boolean> {
-    let { generation, transaction, parent } = now;
-    while (generation > ours.generation && parent !== undefined) {
-      [generation, transaction] = [generation - 1, parent];
-      if (generation === ours.generation) break;
-      const entry = await readSmall(this.#store, logKey({ generation, transaction }));
-      parent = entry && parentIn(entry.bytes);
+    try {
+      for await (const { generation, transaction } of history(this.#store, now)) {
+        if (generation <= ours.generation) return transaction === ours.transaction;
+      }
+    } catch (error) {
+      // Of what the log does not have, nothing can be told; then the refs decide.
+      if (!(error instanceof GitStoreError)) throw error;
     }
-    return generation === ours.generation && transaction === ours.transaction;
+    return false;
   }
 
-  async #writeLog(
-    manifest: Manifest,
-    before: Manifest | undefined,
-    { log }: Change,
-    { updates }: Draft,
-  ): Promise<void> {
-    const { generation, transaction, parent, at, head } = manifest;
-    const bytes = formatLogEntry({
-      generation,
-      transaction,
-      parent,
-      at,
-      ...log,
-      ...(before === undefined || before.head === head ? {} : { head: { from: before.head, to: head } }),
-      updates: updates.map((update) => {
-        const fromPeeled = before?.refs.get(update.ref)?.peeled;
-        return { ...update, ...(fromPeeled === undefined ? {} : { fromPeeled }) };
-      }),
-    });
-    requireReadable(bytes, "log entry");
+  /** @param entries the oldest first */
+  async #writeLog(entries: readonly LogEntry[]): Promise<void> {
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    const bytes = formatLog(entries);
+    requireReadable(bytes, "log");
     const o = { size: bytes.length, contentType: "application/json" };
-    await again(async () => await this.#store.put(logKey(manifest), once(bytes), o));
+    await again(async () => await this.#store.put(logKey(last), once(bytes), o));
   }
 
   /** Others have changed the repository since these packs were brought: maintenance may have removed one that was old. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FaultyLayer, MemoryStore, parseKey, type ObjectStore } from "@holdall/object-store";
+import { FaultyLayer, MemoryStore, type ObjectStore } from "@holdall/object-store";
 import { broken, kept, manifestOf } from "../test/author.ts";
-import type { Change } from "./git-store.ts";
+import type { Change } from "./change.ts";
 import { history, pastStates } from "./history.ts";
 import { logKey } from "./keys.ts";
 import { pointingHead } from "./admin.ts";
@@ -19,6 +19,7 @@ const EMPTY = {
   retired: [],
   deleting: [],
   rules: [],
+  log: [],
 } as const;
 
 function moving(ref: string, value: RefValue | undefined): Change {
@@ -46,74 +47,122 @@ async function moved(store: ObjectStore, times: number): Promise<Kept> {
   return repository;
 }
 
-test("the log is read from its end, and not much more of it than is wanted", async () => {
+test("the log is read from its end, of its objects those that are wanted, and has all in order", async () => {
   const calls: string[] = [];
-  const store = new FaultyLayer(new MemoryStore(), (call) => {
-    calls.push(call);
+  const store = new FaultyLayer(new MemoryStore(), (call, key) => {
+    calls.push(`${call} ${key.replace(/-[0-9a-f-]{36}/, "")}`);
     return undefined;
   });
   const repository = await moved(store, 120);
   const manifest = await manifestOf(repository);
-  calls.length = 0;
-  const taken: number[] = [];
-  for await (const { generation } of history(store, manifest, 5)) {
-    taken.push(generation);
-    if (taken.length === 5) break;
-  }
-  assert.deepEqual(taken, [120, 119, 118, 117, 116]);
-  assert.deepEqual(calls.toSorted(), ["get", "get", "get", "get", "get", "list"]);
-  const all = await Array.fromAsync(history(store, manifest));
+  assert.equal(manifest.log.length, 120 - 99);
+  const take = async (count: number): Promise<number[]> => {
+    calls.length = 0;
+    const taken: number[] = [];
+    for await (const { generation } of history(store, manifest)) {
+      taken.push(generation);
+      if (taken.length === count) break;
+    }
+    return taken;
+  };
+  assert.deepEqual(await take(5), [120, 119, 118, 117, 116]);
+  assert.deepEqual(calls, []);
+  assert.equal((await take(22)).at(-1), 99);
+  assert.deepEqual(calls, ["get holdall/log/000000000099.json"]);
   assert.deepEqual(
-    all.map(({ generation }) => generation),
+    await take(200),
     Array.from({ length: 120 }, (_, index) => 120 - index),
+  );
+  assert.deepEqual(
+    calls,
+    ["099", "066", "033"].map((end) => `get holdall/log/000000000${end}.json`),
   );
 });
 
-test("entries of changes that were never committed do not show", async () => {
+/** Moves so many branches at once that the manifest has no room for the account of it. */
+function movingMany(to: string): Change {
+  return {
+    log: { what: "push" },
+    make: (now) => {
+      if (now === undefined) assert.fail();
+      const names = Array.from({ length: 400 }, (_, index) => `refs/heads/many-${index}`);
+      const refs = new Map([...now.refs, ...names.map((name) => [name, { oid: to }] as const)]);
+      const updates = names.map((ref) => ({ ref, to }));
+      return { next: { ...now, refs }, updates };
+    },
+  };
+}
+
+test("large changes have an object of the log, and those of them that were never committed do not show", async () => {
   const store = new MemoryStore();
   const repository = await moved(store, 2);
   const stale = await repository.git.read();
   await change(repository, moving("refs/heads/main", { oid: oid(3) }));
-  // Its first attempt leaves an entry of the third generation, and loses.
-  await repository.git.commit(moving("refs/heads/other", { oid: oid(9) }), stale);
-  assert.equal((await Array.fromAsync(store.list("holdall/log/000000000003"))).length, 2);
-  const entries = await Array.fromAsync(history(store, await manifestOf(repository)));
+  // Its first attempt leaves an object that ends with the third generation, and loses.
+  await repository.git.commit(movingMany(oid(9)), stale);
+  const ends = (await Array.fromAsync(store.list("holdall/log/"))).map(({ key }) => Number(key.slice(12, 24)));
+  assert.deepEqual(ends, [3, 4]);
+  const manifest = await manifestOf(repository);
+  assert.deepEqual(manifest.log, []);
+  const entries = await Array.fromAsync(history(store, manifest));
   assert.deepEqual(
     entries.map(({ updates }) => updates[0]?.to),
     [oid(9), oid(3), oid(2), oid(1)],
   );
-  assert.equal(entries[0]?.by, "Ada <ada@example.org>");
+  assert.equal(entries[1]?.by, "Ada <ada@example.org>");
   assert.deepEqual(await broken(await moved(new MemoryStore(), 1)), ["refs/heads/main"]);
+});
+
+test("maintenance leaves room in the manifest for the changes of those who push", async () => {
+  const repository = await moved(new MemoryStore(), 15);
+  const touch: Change = { log: { what: "compact" }, make: (now) => now && { next: now, updates: [] } };
+  await change(repository, touch);
+  assert.equal((await manifestOf(repository)).log.length, 16);
+  await change(repository, touch);
+  assert.deepEqual((await manifestOf(repository)).log, []);
+  assert.equal((await Array.fromAsync(history(repository.store, await manifestOf(repository)))).length, 17);
 });
 
 test("a log with a gap says where, after all that there is before it", async () => {
   const store = new MemoryStore();
-  const repository = await moved(store, 30);
-  const entries = await Array.fromAsync(history(store, await manifestOf(repository)));
-  await store.delete(logKey(entries.find(({ generation }) => generation === 11) ?? assert.fail()));
+  const manifest = await manifestOf(await moved(store, 80));
+  const ends = (await Array.fromAsync(history(store, manifest))).find(({ generation }) => generation === 66);
+  await store.delete(logKey(ends ?? assert.fail()));
   const seen: number[] = [];
   await assert.rejects(async () => {
-    for await (const { generation } of history(store, await manifestOf(repository))) seen.push(generation);
-  }, /no entry of generation 11: it was removed/);
-  assert.equal(seen.at(-1), 12);
+    for await (const { generation } of history(store, manifest)) seen.push(generation);
+  }, /no entry of generation 66: it was removed/);
+  assert.equal(seen.at(-1), 67);
 });
 
-test("what an entry is not, is said, and files of others are passed over", async () => {
+test("what an object of the log is not, is said, and one of other changes is none", async () => {
   const store = new MemoryStore();
-  const repository = await moved(store, 2);
-  const put = async (key: string, text: string): Promise<void> => {
+  const repository = await moved(store, 33);
+  const put = async (text: string): Promise<void> => {
     const bytes = Buffer.from(text);
     const body = async function* (): AsyncGenerator<Uint8Array> {
       yield bytes;
     };
-    await store.put(parseKey(key), body(), { size: bytes.length });
+    await store.put(logKey(manifest), body(), { size: bytes.length });
   };
-  await put("holdall/log/000000000002-notes.txt", "somebody's");
   const manifest = await manifestOf(repository);
-  assert.equal((await Array.fromAsync(history(store, manifest))).length, 2);
-  for (const text of ["{", "[]", '{"generation":2}', '{"generation":2,"transaction":"x","at":"never","what":"push"}']) {
-    await put(logKey(manifest), text);
+  const entries = (await Array.fromAsync(history(store, manifest))).toReversed();
+  const entry = { generation: 33, transaction: manifest.transaction, at: new Date(), what: "push", updates: [] };
+  const unreadable = [
+    "{",
+    "[]",
+    '{"version":2,"entries":[]}',
+    '{"version":1,"entries":[{"generation":33}]}',
+    JSON.stringify({ version: 1, entries: [{ ...entry, at: "never" }] }),
+  ];
+  for (const text of unreadable) {
+    await put(text);
     await assert.rejects(Array.fromAsync(history(store, manifest)), /an entry of the repository's log cannot be read/);
+  }
+  const other = [[], entries.slice(0, -1), entries.toSpliced(20, 1), entries.with(7, entries[8] ?? assert.fail())];
+  for (const wrong of other) {
+    await put(JSON.stringify({ version: 1, entries: wrong }));
+    await assert.rejects(Array.fromAsync(history(store, manifest)), /no entry of generation/);
   }
 });
 

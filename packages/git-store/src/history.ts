@@ -1,82 +1,53 @@
-import type { ObjectStore } from "@holdall/object-store/open";
+import type { ObjectKey, ObjectStore } from "@holdall/object-store/open";
 import { GitStoreError } from "./errors.ts";
-import { logKey, LOG_PREFIX, logKeysFrom, transactionIn } from "./keys.ts";
-import { parseLogEntry, type LogEntry } from "./log-entry.ts";
+import { logKey, MANIFEST_KEY } from "./keys.ts";
+import { parseLog, type LogEntry } from "./log-entry.ts";
 import type { Manifest, RefValue } from "./manifest.ts";
 import { readSmall } from "./small-object.ts";
 
-/** Entries whose names are asked for at once: at most as many as any store lists in one answer, with those of lost swaps. */
-const MOST_LISTED = 500;
-const FIRST_LISTED = 50;
+type Latest = Pick<Manifest, "generation" | "transaction" | "log">;
 
-/** Entries read at once. */
-const AT_ONCE = 16;
+/** Changes that are kept in one place, the newest first. */
+interface Part {
+  /** Of the object that they are in: one of the log, or the manifest. It was written after all of them were made. */
+  readonly key: ObjectKey;
+  readonly entries: readonly LogEntry[];
+}
 
 /**
  * What became part of the repository, the newest first: each entry names the one before, so those of changes that never were
- * committed do not come. Reads little more than is taken.
+ * committed do not come. Reads no more than is taken, and objects of the log only for what the manifest no longer has.
  * @param store whose root is the repository
  * @param now from which to go back
- * @param expected how many entries will be taken, if that is known
  * @throws GitStoreError `corrupt` when the log has a gap; StorageError
  */
-export async function* history(
-  store: ObjectStore,
-  now: Pick<Manifest, "generation" | "transaction">,
-  expected = FIRST_LISTED,
-): AsyncGenerator<LogEntry> {
-  let { generation }: { generation: number } = now;
+export async function* history(store: ObjectStore, now: Latest): AsyncGenerator<LogEntry> {
+  for await (const { entries } of historyByParts(store, now)) yield* entries;
+}
+
+/** As {@link history}, with where it is from. */
+export async function* historyByParts(store: ObjectStore, now: Latest): AsyncGenerator<Part> {
+  let { generation, log }: Latest = now;
   let wanted: string | undefined = now.transaction;
-  let listed = Math.min(expected, MOST_LISTED);
+  let key = MANIFEST_KEY;
   while (wanted !== undefined) {
     if (generation < 1) throw gap(generation);
-    const lowest = Math.max(1, generation - listed + 1);
-    const names = await namesBetween(store, lowest, generation);
-    while (wanted !== undefined && generation >= lowest) {
-      const bottom = Math.max(lowest, generation - AT_ONCE + 1);
-      const entries = await readAll(
-        store,
-        names.filter((name) => name.generation >= bottom && name.generation <= generation),
-      );
-      for (; wanted !== undefined && generation >= bottom; generation -= 1) {
-        // One that has just come may not be listed yet.
-        const bytes =
-          entries.get(wanted) ?? (await readSmall(store, logKey({ generation, transaction: wanted })))?.bytes;
-        if (bytes === undefined) throw gap(generation);
-        const entry = parseLogEntry(bytes);
-        yield entry;
-        wanted = entry.parent;
-      }
+    if (log.length === 0) {
+      key = logKey({ generation, transaction: wanted });
+      const found = await readSmall(store, key);
+      if (found === undefined) throw gap(generation);
+      log = parseLog(found.bytes);
     }
-    listed = Math.min(2 * listed, MOST_LISTED);
+    const entries = log.toReversed();
+    for (const entry of entries) {
+      if (entry.generation !== generation || entry.transaction !== wanted) throw gap(generation);
+      generation -= 1;
+      wanted = entry.parent;
+    }
+    if (entries.length === 0) throw gap(generation);
+    yield { key, entries };
+    log = [];
   }
-}
-
-interface Name {
-  readonly generation: number;
-  readonly transaction: string;
-}
-
-async function namesBetween(store: ObjectStore, lowest: number, highest: number): Promise<readonly Name[]> {
-  const names: Name[] = [];
-  for await (const { key } of store.list(LOG_PREFIX, { after: logKeysFrom(lowest) })) {
-    const name = transactionIn(key);
-    if (name === undefined) continue;
-    if (name.generation > highest) break;
-    names.push(name);
-  }
-  return names;
-}
-
-async function readAll(store: ObjectStore, names: readonly Name[]): Promise<ReadonlyMap<string, Buffer>> {
-  const entries = new Map<string, Buffer>();
-  await Promise.all(
-    names.map(async (name) => {
-      const found = await readSmall(store, logKey(name));
-      if (found !== undefined) entries.set(name.transaction, found.bytes);
-    }),
-  );
-  return entries;
 }
 
 function gap(generation: number): GitStoreError {
@@ -96,12 +67,11 @@ export interface PastState {
 
 /**
  * The states that led to this one, the newest first and beginning with it, as far back as the log goes.
- * @param expected how many will be taken, if that is known
  * @throws GitStoreError `corrupt` when the log has a gap, or contradicts the repository; StorageError
  */
-export async function* pastStates(store: ObjectStore, now: Manifest, expected?: number): AsyncGenerator<PastState> {
+export async function* pastStates(store: ObjectStore, now: Manifest): AsyncGenerator<PastState> {
   let state: Omit<PastState, "at"> = now;
-  for await (const entry of history(store, now, expected)) {
+  for await (const entry of history(store, now)) {
     yield { ...state, at: entry.at };
     state = before(state, entry);
   }

@@ -3,11 +3,14 @@ import { parseKey, type ObjectKey } from "@holdall/object-store/open";
 export const MANIFEST_KEY: ObjectKey = parseKey("holdall/manifest.json");
 
 /** What plain tools read. */
-export const VIEW_KEYS: Readonly<Record<"head" | "config" | "refsFolder" | "infoRefs" | "infoPacks", ObjectKey>> = {
+export const VIEW_KEYS: Readonly<
+  Record<"head" | "config" | "refsFolder" | "packedRefs" | "infoRefs" | "infoPacks", ObjectKey>
+> = {
   head: parseKey("HEAD"),
   config: parseKey("config"),
   // Git takes no folder for a repository that has no `refs`; the lock of a ref is none to it.
   refsFolder: parseKey("refs/holdall.lock"),
+  packedRefs: parseKey("packed-refs"),
   infoRefs: parseKey("info/refs"),
   infoPacks: parseKey("objects/info/packs"),
 };
@@ -33,23 +36,7 @@ export function indexKey(name: string): ObjectKey {
 /** So many that names sort by it for longer than anybody pushes. */
 const GENERATION_DIGITS = 12;
 
+/** The object of the log that ends with this change. */
 export function logKey({ generation, transaction }: { generation: number; transaction: string }): ObjectKey {
-  return parseKey(`${logKeysFrom(generation)}-${transaction}.json`);
-}
-
-export const LOG_PREFIX = "holdall/log/";
-
-const LOG_FILE = /^holdall\/log\/(\d{12,})-([0-9a-f-]{36})\.json$/;
-
-/** What comes before the keys of a generation and all later ones. */
-export function logKeysFrom(generation: number): string {
-  return `${LOG_PREFIX}${String(generation).padStart(GENERATION_DIGITS, "0")}`;
-}
-
-/** Whose entry a key is; undefined for other keys. */
-export function transactionIn(
-  key: ObjectKey,
-): { readonly generation: number; readonly transaction: string } | undefined {
-  const [, generation, transaction] = LOG_FILE.exec(key) ?? [];
-  return transaction === undefined ? undefined : { generation: Number(generation), transaction };
+  return parseKey(`holdall/log/${String(generation).padStart(GENERATION_DIGITS, "0")}-${transaction}.json`);
 }

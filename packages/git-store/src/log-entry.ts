@@ -1,6 +1,6 @@
 import { GitStoreError } from "./errors.ts";
 
-/** Who changed what, and how (docs/design/git-store.md). Written before the change is committed: it counts when it was. */
+/** Who changed what, and how (docs/design/git-store.md). */
 export interface LogEntry {
   readonly generation: number;
   readonly transaction: string;
@@ -26,32 +26,34 @@ export interface RefUpdate {
   readonly to?: string;
 }
 
-export function formatLogEntry(entry: LogEntry): Buffer {
-  return Buffer.from(`${JSON.stringify({ version: 1, ...entry })}\n`);
+const VERSION = 1;
+
+/** The bytes of an object of the log. @param entries the oldest first, each made to the state of the one before */
+export function formatLog(entries: readonly LogEntry[]): Buffer {
+  return Buffer.from(`${JSON.stringify({ version: VERSION, entries })}\n`);
 }
 
-/** The transaction before, as an entry in the store says; undefined when it says none, or is none. */
-export function parentIn(bytes: Uint8Array): string | undefined {
-  try {
-    const entry: unknown = JSON.parse(Buffer.from(bytes).toString());
-    const parent: unknown = typeof entry === "object" && entry !== null ? Reflect.get(entry, "parent") : undefined;
-    return typeof parent === "string" ? parent : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** @throws GitStoreError `corrupt` for what is no entry */
-export function parseLogEntry(bytes: Uint8Array): LogEntry {
+/** @throws GitStoreError `corrupt` for what is no object of the log */
+export function parseLog(bytes: Uint8Array): readonly LogEntry[] {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes).toString());
   } catch {
-    value = undefined;
+    throw unreadable();
   }
-  if (!isEntry(value)) throw new GitStoreError("corrupt", "an entry of the repository's log cannot be read");
-  const { at, ...entry } = value;
-  return { ...entry, at: new Date(at) };
+  if (!isRecord(value) || value["version"] !== VERSION || !Array.isArray(value["entries"])) throw unreadable();
+  return value["entries"].map(logEntryOf);
+}
+
+/** @param value as JSON has it. @throws GitStoreError `corrupt` for what is no entry */
+export function logEntryOf(value: unknown): LogEntry {
+  if (!isEntry(value)) throw unreadable();
+  const { at, parent, ...entry } = value;
+  return { ...entry, parent, at: new Date(at) };
+}
+
+function unreadable(): GitStoreError {
+  return new GitStoreError("corrupt", "an entry of the repository's log cannot be read");
 }
 
 /** As in the store: times are texts. */

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { FaultyLayer, MemoryStore, type ObjectStore } from "@holdall/object-store";
-import { GitStore, type Change } from "./git-store.ts";
+import type { Change } from "./change.ts";
+import { GitStore } from "./git-store.ts";
 import { packKey } from "./keys.ts";
 import { LocalGit } from "./local-git.ts";
 import { collectGarbage, compact, GRACE, type Kept } from "./maintenance.ts";
@@ -31,6 +32,7 @@ const EMPTY = {
   retired: [],
   deleting: [],
   rules: [],
+  log: [],
 } as const;
 
 /** Somebody who commits and pushes, without a helper in between. */

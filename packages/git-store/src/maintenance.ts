@@ -1,6 +1,7 @@
 import type { ObjectStore } from "@holdall/object-store/open";
 import { runToMerge } from "./geometry.ts";
-import type { Draft, GitStore, Snapshot } from "./git-store.ts";
+import type { Draft } from "./change.ts";
+import type { GitStore, Snapshot } from "./git-store.ts";
 import { indexKey, packKey } from "./keys.ts";
 import type { Manifest, PackEntry, RetiredPack } from "./manifest.ts";
 import { entryOf, Packs } from "./packs.ts";

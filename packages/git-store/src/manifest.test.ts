@@ -23,13 +23,33 @@ const SOME: Manifest = {
   retired: [{ name: `pack-${"2".repeat(40)}`, at: new Date(5) }],
   deleting: [`pack-${"3".repeat(40)}`],
   rules: [{ refs: "refs/heads/**", deny: ["force", "delete"] }],
+  log: [
+    {
+      generation: 17,
+      transaction: randomUUID(),
+      parent: undefined,
+      at: new Date(7),
+      what: "push",
+      by: "Ada <ada@example.org>",
+      updates: [{ ref: "refs/heads/main", to: OID }],
+    },
+  ],
 };
 
 const withCode = (code: GitStoreErrorCode) => (error: unknown) => error instanceof GitStoreError && error.code === code;
 
 test("a manifest is read as it was written", () => {
   assert.deepEqual(parseManifest(formatManifest(SOME)), SOME);
-  const first = { ...SOME, parent: undefined, refs: new Map(), packs: [], retired: [], deleting: [], rules: [] };
+  const first = {
+    ...SOME,
+    parent: undefined,
+    refs: new Map(),
+    packs: [],
+    retired: [],
+    deleting: [],
+    rules: [],
+    log: [],
+  };
   assert.deepEqual(parseManifest(formatManifest(first)), first);
   const sha256: Manifest = {
     ...first,

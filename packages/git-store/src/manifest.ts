@@ -1,5 +1,6 @@
-import { isObjectId, isRefName, type ObjectFormat } from "@holdall/git-protocol";
+import { isObjectId, isRefName, sortedRefs, type ObjectFormat } from "@holdall/git-protocol";
 import { GitStoreError } from "./errors.ts";
+import { logEntryOf, type LogEntry } from "./log-entry.ts";
 
 /** All that a repository is, beside the bytes of its packs (docs/design/git-store.md, "The manifest"). */
 export interface Manifest {
@@ -21,6 +22,8 @@ export interface Manifest {
   /** Packs that are being removed from the store at this moment: nobody may come to rely on one. */
   readonly deleting: readonly string[];
   readonly rules: readonly RefRule[];
+  /** The latest changes, this state's own last; those before are in objects of the log. None: its own is in one, too. */
+  readonly log: readonly LogEntry[];
 }
 
 export interface RefValue {
@@ -62,8 +65,8 @@ export const MAX_MANIFEST_BYTES: number = 64 * 1024 * 1024;
 
 /** The bytes of a manifest, for the store. */
 export function formatManifest(manifest: Manifest): Buffer {
-  const { refs, packs, retired, deleting, rules, at, objectFormat, generation, transaction, parent, head } = manifest;
-  const sorted = [...refs].toSorted(([a], [b]) => compareBytes(a, b));
+  const { refs, packs, retired, deleting, rules, log, at, objectFormat, generation, transaction, parent, head } =
+    manifest;
   const text = JSON.stringify({
     format: FORMAT,
     version: VERSION,
@@ -73,22 +76,18 @@ export function formatManifest(manifest: Manifest): Buffer {
     parent,
     at,
     head,
-    refs: Object.fromEntries(sorted.map(([name, value]) => [name, formatValue(value)])),
+    refs: Object.fromEntries(sortedRefs(refs).map(({ name, ...value }) => [name, formatValue(value)])),
     packs,
     retired,
     deleting,
     rules,
+    log,
   });
   return Buffer.from(`${text}\n`);
 }
 
 function formatValue({ oid, peeled }: RefValue): string {
   return peeled === undefined ? oid : `${oid} ${peeled}`;
-}
-
-/** Names as git orders them. */
-export function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 /** @throws GitStoreError `newer-format`, or `corrupt` for anything that is not exactly a manifest */
@@ -115,6 +114,7 @@ export function parseManifest(bytes: Uint8Array): Manifest {
     }),
     deleting: list(json["deleting"], "packs to delete").map((name) => packName(name, objectFormat)),
     rules: list(json["rules"], "rules").map(ruleOf),
+    log: list(json["log"], "changes").map(logEntryOf),
   };
 }
 

@@ -1,7 +1,7 @@
 import { GitStoreError } from "./errors.ts";
-import type { Draft, Snapshot } from "./git-store.ts";
-import { history } from "./history.ts";
-import { logKey } from "./keys.ts";
+import type { Draft } from "./change.ts";
+import type { Snapshot } from "./git-store.ts";
+import { history, historyByParts } from "./history.ts";
 import { GitError } from "./local-git.ts";
 import { GRACE, replaced, type Kept } from "./maintenance.ts";
 import type { Manifest } from "./manifest.ts";
@@ -66,17 +66,18 @@ async function packed(repository: TemporaryRepository, wants: readonly string[])
  * @throws GitStoreError `corrupt` when the log does not go back so far; StorageError
  */
 export async function* valuesSince({ store }: Kept, now: Manifest, since: number): AsyncGenerator<string> {
-  for await (const entry of history(store, now)) {
+  const isOld = (at: Date | undefined): boolean => at !== undefined && at.getTime() < since - CLOCKS_DIFFER;
+  for await (const { key, entries } of historyByParts(store, now)) {
     // A clock of those who push may be wrong by years: then that of the store decides.
-    const isOld = entry.at.getTime() < since - CLOCKS_DIFFER;
-    if (isOld && ((await store.stat(logKey(entry)))?.modifiedAt.getTime() ?? 0) < since - CLOCKS_DIFFER) return;
-    for (const { from, to } of entry.updates) for (const oid of [from, to]) if (oid !== undefined) yield oid;
+    if (entries.some(({ at }) => isOld(at)) && isOld((await store.stat(key))?.modifiedAt)) return;
+    for (const { updates } of entries)
+      for (const { from, to } of updates) for (const oid of [from, to]) if (oid !== undefined) yield oid;
   }
 }
 
 async function isRestoredSince({ store }: Kept, now: Manifest, generation: number): Promise<boolean> {
   if (now.generation === generation) return false;
-  for await (const entry of history(store, now, now.generation - generation)) {
+  for await (const entry of history(store, now)) {
     if (entry.generation <= generation) return false;
     if (entry.what === "restore") return true;
   }

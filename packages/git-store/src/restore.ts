@@ -1,5 +1,6 @@
 import { GitStoreError } from "./errors.ts";
-import type { Draft, Snapshot } from "./git-store.ts";
+import type { Draft } from "./change.ts";
+import type { Snapshot } from "./git-store.ts";
 import { pastStates, type PastState } from "./history.ts";
 import { objectsAmong } from "./index-scan.ts";
 import { GitError } from "./local-git.ts";
@@ -111,7 +112,7 @@ function isStill(later: Manifest, before: Manifest): boolean {
 }
 
 async function stateAt({ store }: Kept, now: Manifest, generation: number): Promise<PastState> {
-  for await (const state of pastStates(store, now, now.generation - generation + 1)) {
+  for await (const state of pastStates(store, now)) {
     if (state.generation === generation) return state;
   }
   throw refused(`the log of the repository does not go back to generation ${generation}`);

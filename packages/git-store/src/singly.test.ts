@@ -28,7 +28,10 @@ test("a hiccup of the store while the log is written fails no push", async (t) =
     return { call, moment: { at: "body", bytes: 1 }, error: new StorageError("unavailable", "503") };
   });
   const author = await Author.create(t);
-  await author.push(kept(faulty), { "refs/heads/main": author.commit() });
+  const commit = author.commit();
+  const many = Array.from({ length: 400 }, (_, n) => [`refs/heads/${n}`, commit] as const);
+  await author.push(kept(faulty), Object.fromEntries(many));
+  assert.equal(hiccups, 0);
 });
 
 test("a hiccup of the store leaves no view behind that is older than the repository", async (t) => {

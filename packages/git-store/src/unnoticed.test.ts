@@ -6,7 +6,8 @@ import { test, type TestContext } from "node:test";
 import { FaultyLayer, MemoryStore, StorageError, type Fault, type ObjectStore } from "@holdall/object-store";
 import { Author, kept, manifestOf } from "../test/author.ts";
 import { pointingHead } from "./admin.ts";
-import { GitStore, type Change } from "./git-store.ts";
+import type { Change } from "./change.ts";
+import { GitStore } from "./git-store.ts";
 import { history } from "./history.ts";
 import { indexKey, MANIFEST_KEY, packKey } from "./keys.ts";
 import { compact, replaced } from "./maintenance.ts";
@@ -44,6 +45,7 @@ const state = (o: Partial<Manifest>): Manifest => ({
   retired: [],
   deleting: [],
   rules: [],
+  log: [],
   ...o,
 });
 

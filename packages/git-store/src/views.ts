@@ -1,21 +1,26 @@
-import { configFile, headFile, infoPacksFile, infoRefsFile } from "@holdall/git-protocol";
+import { configFile, headFile, infoPacksFile, infoRefsFile, packedRefsFile, sortedRefs } from "@holdall/git-protocol";
 import type { ObjectStore } from "@holdall/object-store/open";
 import { VIEW_KEYS } from "./keys.ts";
-import { compareBytes, type Manifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
 import { readSmall } from "./small-object.ts";
 
 export type View = keyof typeof VIEW_KEYS;
 
+/**
+ * Where the store is a folder, git itself could push to it and collect its garbage, and of neither the manifest would know: what
+ * comes by a push is refused by this, and nothing is removed (git: Documentation/config/receive, repository-version).
+ */
+const READ_ONLY = "[extensions]\n\tpreciousObjects = true\n[receive]\n\thideRefs = refs\n";
+
 /** The state as plain tools read it. */
 function viewsOf({ head, objectFormat, refs, packs }: Manifest): Readonly<Record<View, string>> {
-  const sorted = [...refs].toSorted(([a], [b]) => compareBytes(a, b));
+  const sorted = sortedRefs(refs);
   return {
     head: headFile(head),
-    config: configFile(objectFormat),
+    config: configFile(objectFormat) + READ_ONLY,
     refsFolder: "",
-    infoRefs: infoRefsFile(
-      sorted.map(([name, { oid, peeled }]) => (peeled === undefined ? { name, oid } : { name, oid, peeled })),
-    ),
+    packedRefs: packedRefsFile(sorted),
+    infoRefs: infoRefsFile(sorted),
     infoPacks: infoPacksFile(packs.map(({ name }) => name)),
   };
 }
@@ -24,7 +29,7 @@ function viewsOf({ head, objectFormat, refs, packs }: Manifest): Readonly<Record
 export function changedViews(now: Manifest, before: Manifest | undefined): readonly (readonly [View, string])[] {
   const old = before && viewsOf(before);
   const texts = viewsOf(now);
-  const all: readonly View[] = ["head", "config", "refsFolder", "infoRefs", "infoPacks"];
+  const all: readonly View[] = ["head", "config", "refsFolder", "packedRefs", "infoRefs", "infoPacks"];
   return all.flatMap((view) => (texts[view] === old?.[view] ? [] : [[view, texts[view]] as const]));
 }
 

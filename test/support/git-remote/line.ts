@@ -57,7 +57,7 @@ export class Line implements Remote {
 
 const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^objects\/pack\/pack-[0-9a-f]+\.(pack|idx)$/, "$1"],
-  [/^holdall\/log\/.*$/, "log entry"],
+  [/^holdall\/log\/.*$/, "log"],
   [/^holdall\/manifest\.json$/, "manifest"],
 ];
 

@@ -165,13 +165,16 @@ test("doctor mends what a crash has left, and says so", async (t) => {
 
 test("a log that was cut off is shown as far as it goes, and that is said", async (t) => {
   const { ada, remote, holdall } = await onDisk(t);
-  await ada.git("work", "push", "--quiet", "origin", "main:refs/heads/side");
+  // More than the manifest has room for.
+  const option = "word ".repeat(4000).trimEnd();
+  await ada.git("work", "push", "--quiet", "-o", option, "origin", "main:refs/heads/side");
+  await ada.git("work", "push", "--quiet", "origin", "main:refs/heads/late");
   const store = await storeOf(remote);
-  for await (const { key } of store.list("holdall/log/000000000001-")) await store.delete(key);
+  for await (const { key } of store.list("holdall/log/000000000002-")) await store.delete(key);
   const { code, stdout, stderr } = await holdall("repo", "log", "origin");
   assert.equal(code, 1);
-  assert.match(stdout, /^GENERATION .*\n2 .*refs\/heads\/side .*\n$/);
-  assert.match(stderr, /^holdall: the log of the repository has no entry of generation 1: it was removed/);
+  assert.match(stdout, /^GENERATION .*\n3 .*refs\/heads\/late .*\n$/);
+  assert.match(stderr, /^holdall: the log of the repository has no entry of generation 2: it was removed/);
 });
 
 test("a name is a remote's or the server's, and never in doubt", async (t) => {
@@ -245,7 +248,7 @@ describe("through a line to S3", async () => {
   const server = await startS3();
   after(() => server[Symbol.asyncDispose]());
 
-  test("a look takes few requests, however long the log is", async (t) => {
+  test("a look takes few requests", async (t) => {
     const lined = await Line.to(t, server);
     const { ada, holdall } = await scene(t, lined);
     for (let push = 0; push < 6; push += 1) {
@@ -254,13 +257,8 @@ describe("through a line to S3", async () => {
     }
     const requests = async (...args: readonly string[]): Promise<readonly string[]> =>
       inWords(await lined.during(() => holdall("repo", ...args))).map((words) => words.replace(/^GET \/.*/, "LIST"));
-    assert.deepEqual(await requests("show", "origin"), ["GET manifest", "LIST", "GET log entry"]);
-    assert.deepEqual(await requests("log", "origin", "--limit", "2"), [
-      "GET manifest",
-      "LIST",
-      "GET log entry",
-      "GET log entry",
-    ]);
+    assert.deepEqual(await requests("show", "origin"), ["GET manifest"]);
+    assert.deepEqual(await requests("log", "origin"), ["GET manifest"]);
     assert.deepEqual(await requests("fsck", "origin"), ["GET manifest", "GET manifest", "LIST"]);
   });
 

@@ -49,7 +49,7 @@ async function look({ read, store }: InStore, { ref, limit }: RepoLogOptions): P
   const { manifest } = await read();
   const shown: Shown[] = [];
   try {
-    for await (const entry of history(store, manifest, ref === undefined ? limit : undefined)) {
+    for await (const entry of history(store, manifest)) {
       const one = ref === undefined ? { entry, updates: entry.updates, head: entry.head } : only(fullName(ref), entry);
       if (one !== undefined) shown.push(one);
       if (shown.length === limit) break;

@@ -11,7 +11,7 @@ export async function showStored(io: Io, remote: string, json: boolean): Promise
     remote,
     async ({ store, url, read }) => {
       const { manifest } = await read();
-      const { value: change } = await history(store, manifest, 1).next();
+      const { value: change } = await history(store, manifest).next();
       if (json) printJson(io.stdout, documentOf(url, manifest, change));
       else printTable(io.stdout, ["REPOSITORY", url], rowsOf(manifest, change));
     },
