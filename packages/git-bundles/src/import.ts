@@ -107,6 +107,8 @@ function draft(
   // Somebody else was faster; whoever imports again will see whether it is the same.
   if (now !== undefined && now.refs.size > 0)
     throw new GitStoreError("contended", "somebody else has just imported it");
+  if (now?.deleting.includes(files.name) === true)
+    throw new GitStoreError("contended", "maintenance is just removing the pack that was made: try again");
   return {
     next: {
       objectFormat: listing.objectFormat,
