@@ -166,6 +166,14 @@ test("what answers without S3's words is no store", () => {
   }
 });
 
+test("whoever may not list is told that what was forbidden may only be absent", () => {
+  const { message } = s3Error(answer("AccessDenied", { status: 403 }), { ...READING, seeks: true }, PLACE);
+  assert.match(
+    message,
+    /; allow these credentials s3:GetObject in the bucket some-bucket; and s3:ListBucket, without which what is not there is answered like this too$/,
+  );
+});
+
 test("a refusal without a word is known by having no code", () => {
   assert.equal(isUnexplained(answer("Unknown", { status: 403 })), true);
   assert.equal(isUnexplained(answer("Unknown", { status: 503 })), false);

@@ -7,6 +7,8 @@ export interface Doing {
   readonly what: string;
   /** The permission that it takes, as policies spell it. */
   readonly needs: string;
+  /** It may be that there is no such object, which S3 tells only those who may list. */
+  readonly seeks?: boolean;
   /** Without an answer nobody knows whether it was done. */
   readonly writes?: boolean;
   /** It is a HEAD, to which the store says nothing but a status. */
@@ -182,7 +184,7 @@ function read(error: unknown, doing: Doing, place: Place): Reading {
   return { meaning: BY_ERRNO[code] ?? (CERTIFICATE.test(code) ? untrusted : failed), reason, secret: false };
 }
 
-function answered(error: S3ServiceException, { needs, head }: Doing, { bucket, region }: Place): Meaning {
+function answered(error: S3ServiceException, { needs, seeks, head }: Doing, { bucket, region }: Place): Meaning {
   const status = error.$metadata.httpStatusCode ?? 0;
   const home = error.$response?.headers["x-amz-bucket-region"] ?? detail(error, "Region");
   if ([301, 307, 400].includes(status) && home !== undefined && home !== region) {
@@ -195,7 +197,10 @@ function answered(error: S3ServiceException, { needs, head }: Doing, { bucket, r
   // This is how the SDK calls a 404 without a `Code`.
   if (error.name === "NotFound") return head === true ? absent : foreign;
   const meaning = BY_NAME[error.name] ?? BY_STATUS[status];
-  if (meaning === forbidden) return denied(`allow these credentials ${needs} in the bucket ${bucket}`);
+  if (meaning === forbidden) {
+    const list = seeks === true ? "; and s3:ListBucket, without which what is not there is answered like this too" : "";
+    return denied(`allow these credentials ${needs} in the bucket ${bucket}${list}`);
+  }
   if (meaning !== undefined) return meaning;
   // S3 answers a HEAD like this when credentials are no longer valid.
   if (status === 400 && head === true) return expired;

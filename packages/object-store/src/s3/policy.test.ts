@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test, type TestContext } from "node:test";
+import { type Enforcer, ENFORCERS, lacking, type Policy } from "../../../../test/support/s3-enforcers.ts";
 import {
   assertBytes,
   bodyOf,
@@ -19,7 +20,7 @@ import { StorageError } from "../errors.ts";
 import { type ObjectKey, parseKey } from "../key.ts";
 import type { SignedRequest } from "../port.ts";
 import { Bucket } from "./bucket.ts";
-import { connectAs, type Enforcer, ENFORCERS, type Policy } from "./fixtures/enforcers.ts";
+import { connectAs } from "./fixtures/connect-as.ts";
 import { listUploads } from "./listing.ts";
 import { S3Store } from "./store.ts";
 
@@ -41,14 +42,6 @@ async function readPolicy(): Promise<(bucket: string, prefix: string | undefined
     const leave = (name: string, value: unknown): unknown => (name === "Condition" ? undefined : value);
     return JSON.parse(text.replaceAll("/PREFIX", ""), leave) as Policy;
   };
-}
-
-function lacking({ Version, Statement }: Policy, action: string | undefined): Policy {
-  const left = Statement.map(({ Action, ...rest }) => ({
-    ...rest,
-    Action: [Action].flat().filter((one) => one !== action),
-  }));
-  return { Version, Statement: left.filter(({ Action }) => Action.length > 0) };
 }
 
 /** Two who look at one store: one who may do everything and prepares, and one who may do what the policy says. */
@@ -184,10 +177,11 @@ interface Trial {
   readonly isDenied: (call: Call) => boolean;
 }
 
-async function assertDenied(t: TestContext, { owner, admit }: Enforcer, trial: Trial): Promise<void> {
+async function assertDenied(t: TestContext, enforcer: Enforcer, trial: Trial): Promise<void> {
   const { allowed, at = allowed, without, isDenied } = trial;
-  const { bucket, user } = await admit((bucket) => lacking(documented(bucket, allowed), without));
-  const [all, some] = [await connectAs(t, owner, bucket, at), await connectAs(t, user, bucket, at)];
+  const bucket = await enforcer.createBucket();
+  const user = await enforcer.admit(bucket, lacking(documented(bucket, allowed), without));
+  const [all, some] = [await connectAs(t, enforcer.owner, bucket, at), await connectAs(t, user, bucket, at)];
   const parties = { user: new S3Store(some), owner: new S3Store(all), ownerBucket: new Bucket(all) };
   await putBytes(parties.owner, key, SMALL);
   for (const [name, call] of Object.entries(CALLS)) {

@@ -78,7 +78,7 @@ export class S3Store implements ObjectStore {
   async get(key: ObjectKey, o: GetOptions = {}): Promise<StoredObject> {
     const range = o.range === undefined ? {} : { Range: rangeHeader(key, o.range) };
     const command = new GetObjectCommand({ ...this.#bucket.target(key), ...range });
-    const doing = { what: `reading ${key}`, needs: "s3:GetObject" };
+    const doing = { what: `reading ${key}`, needs: "s3:GetObject", seeks: true };
     const found = await this.#bucket.ask(doing, o.signal, (client, o) => client.send(command, o));
     if (!(found.Body instanceof Readable)) throw new TypeError("the SDK answered without a stream");
     try {
