@@ -13,7 +13,7 @@ export { initHead } from "./head.ts";
 export { importBundles, type ImportOptions, type ImportReport, type ImportStep } from "./import.ts";
 export { whyUnfit } from "./layout.ts";
 export { hasBundles, headOf, readBundles, readHead, type BundleEntry, type BundleListing } from "./listing.ts";
-export { LOCK_TTL, requireLocks, type LockOptions } from "./lock.ts";
+export { LOCK_TTL, requireLocks, requireRemoval, type LockOptions } from "./lock.ts";
 export { deleteRef, protectRef, setHead, unprotectRef } from "./manage.ts";
 export { removeBundles, type RemovalOptions } from "./remove-bundles.ts";
 export { repair, type RepairReport } from "./repair.ts";

@@ -171,6 +171,16 @@ export function requireLocks({ capabilities: { putIfAbsent, compareAndSwap, copy
   );
 }
 
+/**
+ * Makes sure that what is put can be taken away again, before anything is put: a push that may not delete would leave its lock, and
+ * the ref with two bundles, which git-remote-s3 can neither clone nor push to.
+ * @throws StorageError `denied`
+ */
+export async function requireRemoval(store: ObjectStore): Promise<void> {
+  // Nobody has put anything there, which stores tell only whoever may delete.
+  await store.delete(parseKey(`${UPLOADS_PREFIX}none-${randomUUID()}`));
+}
+
 /** The time by the store's clock, in milliseconds: the ages of locks are told by it. */
 async function clockOf(store: ObjectStore): Promise<number> {
   const key = parseKey(`${UPLOADS_PREFIX}clock-${randomUUID()}`);

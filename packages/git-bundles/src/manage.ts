@@ -4,7 +4,7 @@ import { changeRef } from "./change-ref.ts";
 import { putHead } from "./head.ts";
 import { markKey } from "./layout.ts";
 import { readAround, readHead, type BundleListing } from "./listing.ts";
-import type { LockOptions } from "./lock.ts";
+import { requireRemoval, type LockOptions } from "./lock.ts";
 
 /** From now on the ref only goes forward. @param ref its full name. @throws GitStoreError `refused` when it is not there */
 export async function protectRef(store: ObjectStore, ref: string): Promise<void> {
@@ -30,6 +30,7 @@ export async function setHead(store: ObjectStore, ref: string): Promise<void> {
  * @throws GitStoreError `refused` when it is not there, protected, the one that clones begin with, or has several bundles
  */
 export async function deleteRef(store: ObjectStore, ref: string, o: LockOptions = {}): Promise<void> {
+  await requireRemoval(store);
   const refuse = async (now: BundleListing): Promise<string | undefined> => {
     requireRef(now, ref);
     if (now.protectedRefs.has(ref)) return `${ref} is protected: take that away first (unprotect)`;

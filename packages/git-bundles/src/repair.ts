@@ -4,7 +4,7 @@ import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-
 import type { BundleRepair } from "./doctor.ts";
 import { bundleKey } from "./layout.ts";
 import { bundlesOf, readAround, type BundleEntry } from "./listing.ts";
-import { breakLock, RefLock, type LockOptions } from "./lock.ts";
+import { breakLock, RefLock, requireRemoval, type LockOptions } from "./lock.ts";
 import { setHead } from "./manage.ts";
 
 /** What was done. */
@@ -38,6 +38,7 @@ async function keepBundle(
   { ref, keep, found, remove }: BundleRepair & { readonly kind: "keep-bundle" },
   o: LockOptions,
 ): Promise<RepairReport> {
+  await requireRemoval(store);
   const lock = await RefLock.acquire(store, ref, o);
   try {
     const there = bundlesOf(await readAround(store, ref), ref);

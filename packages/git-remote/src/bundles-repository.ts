@@ -3,6 +3,7 @@ import {
   headOf,
   readBundles,
   requireLocks,
+  requireRemoval,
   type BundleEntry,
   type BundleListing,
 } from "@holdall/git-bundles";
@@ -68,7 +69,10 @@ export class BundlesRepository implements RemoteRepository {
     }
     requireLocks(store);
     const listed = listing.refs.size === 0 ? undefined : stateOf(listing);
-    const moves = await Moves.check(lines, { git, listed, options: o, selfContained: true });
+    const [moves] = await Promise.all([
+      Moves.check(lines, { git, listed, options: o, selfContained: true }),
+      o.dryRun ? undefined : requireRemoval(store),
+    ]);
     const push = new BundlePush({ ...this.#o, warn: (text) => this.#warn(text) }, moves, listing);
     push.refuseUnfit();
     if (!o.dryRun) await push.run();
