@@ -38,8 +38,8 @@ export async function uploadInParts(
     } catch (error) {
       upload.takeBack();
       o.signal.throwIfAborted();
-      // The file will not become another one.
-      if (isCode(error, "corrupt")) await upload.abandon();
+      // The file will not become another one, and that is what counts, whether or not its parts go.
+      if (isCode(error, "corrupt")) await upload.abandon().catch(() => undefined);
       const isGone = isCode(error, "not-found");
       // What has been sent stays for a later process.
       if (!isGone && !upload.completing) throw error;
