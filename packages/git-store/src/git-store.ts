@@ -110,7 +110,7 @@ export class GitStore {
         return outcome.committed;
       }
       requireSame(before?.manifest, outcome.now?.manifest);
-      if (outcome.unanswered !== undefined && attempt >= UNANSWERED) throw outcome.unanswered;
+      if (outcome.unanswered !== undefined && attempt >= UNANSWERED) throw unsettled(outcome.unanswered);
       // What was put in the place of another state cannot come through any more, and has been looked for.
       if (outcome.now?.etag !== before?.etag) tried.length = 0;
       before = outcome.now;
@@ -233,6 +233,13 @@ function requireSame(before: Manifest | undefined, now: Manifest | undefined): v
       (now.generation === before.generation + 1 && now.parent === before.transaction));
   if (!isSame)
     throw new GitStoreError("contended", "the repository is another one than a moment ago: look again, and try anew");
+}
+
+/** A request that was not answered may be carried out when nobody waits for it any more. */
+function unsettled(error: StorageError): StorageError {
+  if (!error.uncertain) return error;
+  const message = `${error.message}; it may still come through: look what is there before trying again`;
+  return new StorageError(error.code, message, { cause: error, retryable: error.retryable, uncertain: true });
 }
 
 /** Whoever writes what nobody reads has lost the repository for everybody. */
