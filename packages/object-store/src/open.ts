@@ -3,6 +3,7 @@
 export { StorageError, type StorageErrorCode } from "./errors.ts";
 export { errnoOf } from "./fs/errors.ts";
 export { isKey, MAX_KEY_BYTES, parseKey, type ObjectKey } from "./key.ts";
+export { Layer } from "./layers/layer.ts";
 export { RetryLayer } from "./layers/retry.ts";
 export { TraceLayer } from "./layers/trace.ts";
 export { VerifyLayer } from "./layers/verify.ts";

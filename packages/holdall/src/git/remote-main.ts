@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { runHelper } from "@holdall/git-remote";
 import { removeTemporaries } from "@holdall/git-store/core";
+import { endOnSignals, StoppableStore } from "./end-on-signal.ts";
 import { openRemote } from "./open-remote.ts";
 import { parseRemoteUrl } from "./remote-url.ts";
 
@@ -12,9 +13,6 @@ See docs/git-remote.md.
 
 const FAILED = 128;
 
-/** What git's programs are ended by. */
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
 async function main([name, address]: readonly string[]): Promise<number> {
   // By a person, or of a remote that has no URL.
   if (name === undefined || address === undefined) {
@@ -24,7 +22,7 @@ async function main([name, address]: readonly string[]): Promise<number> {
   const url = parseRemoteUrl(address);
   return await runHelper({
     url: address,
-    store: openRemote(url),
+    store: openRemote(url).then((store) => new StoppableStore(store)),
     gitDir: process.env["GIT_DIR"],
     cacheFolder: join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "holdall", "git"),
     input: process.stdin,
@@ -44,15 +42,7 @@ function secondsIn(text: string | undefined): number | undefined {
   return Number.isInteger(seconds) && seconds > 0 ? seconds : undefined;
 }
 
-for (const signal of SIGNALS) {
-  const end = (): void => {
-    removeTemporaries();
-    // As if nobody had listened; but not before all is gone, for git sends such a signal again.
-    process.off(signal, end);
-    process.kill(process.pid, signal);
-  };
-  process.on(signal, end);
-}
+endOnSignals();
 // What libraries warn of is for those who use them, and not for those who use git.
 process.removeAllListeners("warning");
 // Git that was ended reads no answers: there is nobody left to be told.

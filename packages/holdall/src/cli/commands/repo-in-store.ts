@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import type { Readable } from "node:stream";
 import { hasBundles } from "@holdall/git-bundles";
-import { GitStore, removeTemporaries, type Kept, type Snapshot } from "@holdall/git-store";
+import { GitStore, type Kept, type Snapshot } from "@holdall/git-store";
 import { formatStoreUrl } from "@holdall/object-store";
+import { endOnSignals, StoppableStore } from "../../git/end-on-signal.ts";
 import { committer, findRemote } from "../../git/find-remote.ts";
 import { openRemote } from "../../git/open-remote.ts";
 import type { RemoteUrl } from "../../git/remote-url.ts";
@@ -22,9 +23,6 @@ export interface InStore extends Kept {
   /** Who is at work, for the log. */
   readonly by: () => Promise<string | undefined>;
 }
-
-/** What programs are ended by. */
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** A repository in the layout of git-remote-s3, as commands work with it. */
 export type AsBundles = Pick<InStore, "store" | "url">;
@@ -66,20 +64,14 @@ export interface OpenedRemote extends AsBundles {
 /** Opens the store that is meant, for one command, and closes it again. @throws CommandError, StorageError */
 export async function withRemote<T>(io: Io, remote: string, use: (opened: OpenedRemote) => Promise<T>): Promise<T> {
   const found = await findRemote(remote, io);
-  const store = await openRemote(found);
-  for (const signal of SIGNALS) process.once(signal, onSignal);
+  const store = new StoppableStore(await openRemote(found));
+  const stop = endOnSignals();
   try {
     return await use({ found, store, url: formatStoreUrl(found.store) });
   } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
+    stop();
     await store.close();
   }
-}
-
-function onSignal(signal: NodeJS.Signals): void {
-  removeTemporaries();
-  // As if nobody had listened.
-  process.kill(process.pid, signal);
 }
 
 /** The full name of a branch, or of any ref that is given by its full name. */
