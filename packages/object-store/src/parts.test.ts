@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { bytesOf, MiB } from "./contract/contract-test.ts";
-import { partSizeFor, readWhole, sendParts } from "./parts.ts";
+import { PART_SIZE, partSizeFor, readWhole, sendParts } from "./parts.ts";
 
 async function* chunked(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
   let at = 0;
@@ -98,6 +98,21 @@ test("the largest objects get larger parts rather than too many", () => {
   assert.equal(partSizeFor(80_000 * MiB, { most: 10_000 }), 8 * MiB);
   const size = partSizeFor(5 * 1024 * 1024 * MiB, { most: 10_000 });
   assert.ok(Math.ceil((5 * 1024 * 1024 * MiB) / size) <= 10_000 && size % MiB === 0, `${size}`);
+});
+
+test("whatever a store takes as one object goes in parts that it takes", () => {
+  const GiB = 1024 * MiB;
+  // https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+  const [least, largest, most] = [5 * MiB, 5 * GiB, 10_000];
+  const legal = (size: number): void => {
+    const partSize = partSizeFor(size, { most });
+    const count = Math.ceil(size / partSize);
+    assert.ok(partSize >= least && partSize <= largest && count <= most, `${count} parts of ${partSize} for ${size}`);
+    const last = size - (count - 1) * partSize;
+    assert.ok(last > 0 && last <= partSize, `${last}`);
+  };
+  for (const size of [5 * GiB, 5 * GiB + 1, 80_000 * MiB, 80_000 * MiB + 1, largest * most]) legal(size);
+  fc.assert(fc.property(fc.integer({ min: PART_SIZE + 1, max: largest * most }), legal));
 });
 
 test("chunks that are given away are freed, and those that share their memory are not", async () => {

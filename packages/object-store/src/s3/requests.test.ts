@@ -4,6 +4,7 @@ import { atEnd } from "../../../../test/support/at-end.ts";
 import { serveHttp } from "../../../../test/support/http-server.ts";
 import {
   assertBytes,
+  being,
   bodyOf,
   bytesOf,
   collect,
@@ -60,6 +61,34 @@ withS3("each call takes as few requests as it can", async (t, server) => {
   ]);
   assert.equal(passed.at(-1)?.headers["if-none-match"], "*");
   assert.equal(passed.at(-2)?.headers["x-amz-copy-source-if-match"], `"${(await store.stat(key))?.etag}"`);
+});
+
+withS3("what is larger than a request may be goes in parts, of which there are not too many", async (t, server) => {
+  const GiB = 1024 * MiB;
+  for (const [size, partSize] of [
+    [5 * GiB + 1, 8 * MiB],
+    // 10,000 parts of 8 MiB would not do.
+    [100 * GiB, 11 * MiB],
+  ] as const) {
+    const first = Promise.withResolvers<string | undefined>();
+    const { store, operations } = await lineTo(t, server, {
+      plan: ({ operation, headers }) => {
+        if (operation === "UploadPart") first.resolve(headers["content-length"]);
+        return undefined;
+      },
+    });
+    const own = new Error("the body's own");
+    // Nobody has so many bytes here: it ends after the first part.
+    const body = async function* (): AsyncGenerator<Uint8Array> {
+      yield bytesOf(1, partSize);
+      await first.promise;
+      throw own;
+    };
+    await assert.rejects(store.put(key, body(), { size }), being(own));
+    assert.equal(await first.promise, String(partSize));
+    assert.ok(size / partSize <= 10_000);
+    assert.deepEqual(operations(), ["CreateMultipartUpload", "UploadPart", "AbortMultipartUpload"]);
+  }
 });
 
 withS3("whether there is a bucket is asked once, when the first object is absent", async (t, server) => {
