@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 
 /** Bytes as they came, never joined and never changed, so that any number of objects and readers may share them. */
 export interface Contents {
@@ -29,8 +29,12 @@ export function joined(all: readonly Contents[]): Contents {
   return contentsFrom(all.flatMap(({ chunks }) => chunks));
 }
 
-/** In hexadecimal digits, the etag of what came in one piece. */
-export function md5Of({ chunks }: Contents): string {
+/**
+ * In hexadecimal digits, the etag of what came in one piece: a digest of it, unless it was encrypted with a key of KMS.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+ */
+export function etagOf({ chunks }: Contents, headers: Readonly<Record<string, string>>): string {
+  if (headers["x-amz-server-side-encryption"]?.startsWith("aws:kms") === true) return randomBytes(16).toString("hex");
   const hash = createHash("md5");
   for (const chunk of chunks) hash.update(chunk);
   return hash.digest("hex");

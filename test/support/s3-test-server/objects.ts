@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { type Answer, type Call, xmlAnswer } from "./answer.ts";
 import { type Bucket, type StoredObject, wholeSecond } from "./buckets.ts";
 import { checkRead, checkSource, checkWrite } from "./conditions.ts";
-import { type Contents, cut, md5Of } from "./contents.ts";
+import { type Contents, cut, etagOf } from "./contents.ts";
 import { S3Error } from "./errors.ts";
 import { decoded } from "./operations.ts";
 import { documentOf, leaf } from "./xml.ts";
@@ -62,7 +62,8 @@ function rangeOf(header: string | undefined, size: number): Range | undefined {
 export function putObject({ request, bucket, body }: Call): Answer {
   const { key, headers } = request;
   checkWrite(headers, key, bucket.objects.get(key));
-  const { etag } = publish(bucket, key, body, md5Of(body), keptHeaders(headers));
+  const kept = keptHeaders(headers);
+  const { etag } = publish(bucket, key, body, etagOf(body, kept), kept);
   return { status: 200, headers: { etag: `"${etag}"` } };
 }
 
@@ -94,7 +95,7 @@ export function copyObject(call: Call): Answer {
   }
   checkWrite(request.headers, request.key, bucket.objects.get(request.key));
   const headers = replaces ? keptHeaders(request.headers) : source.headers;
-  const copy = publish(bucket, request.key, source.contents, md5Of(source.contents), headers);
+  const copy = publish(bucket, request.key, source.contents, etagOf(source.contents, headers), headers);
   return xmlAnswer(200, documentOf("CopyObjectResult", describe(copy)));
 }
 

@@ -1,6 +1,12 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Answer, type Call, send, xmlAnswer } from "./answer.ts";
 import { type Bucket, Buckets } from "./buckets.ts";
@@ -40,6 +46,7 @@ export interface Recorded {
   readonly operation: Operation | undefined;
   readonly bucket: string;
   readonly key: string;
+  readonly headers: IncomingHttpHeaders;
   /** 0 until the answer begins, and for good if none comes. */
   status: number;
 }
@@ -143,8 +150,8 @@ export class S3TestServer implements AsyncDisposable {
     const requestId = randomUUID();
     response.setHeader("x-amz-request-id", requestId);
     const request = parseRequest(incoming);
-    const { method, operation, bucket, key } = request;
-    const record = { method, operation, bucket, key, status: 0 };
+    const { method, operation, bucket, key, headers } = request;
+    const record = { method, operation, bucket, key, headers, status: 0 };
     this.#requests.push(record);
     const fault = this.#faults.next(record) ?? {};
     const answer = await this.#answer(incoming, request, requestId, fault);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Answer, type Call, xmlAnswer } from "./answer.ts";
 import { type Part, type Upload, wholeSecond } from "./buckets.ts";
 import { checkWrite } from "./conditions.ts";
-import { type Contents, joined, md5Of } from "./contents.ts";
+import { type Contents, etagOf, joined } from "./contents.ts";
 import { S3Error } from "./errors.ts";
 import { describe, keptHeaders, publish, sourceRange } from "./objects.ts";
 import { contentsOf, documentOf, leaf, textOf } from "./xml.ts";
@@ -31,8 +31,9 @@ function keep(call: Call, contents: Contents): Part {
   if (!Number.isInteger(number) || number < 1 || number > MOST) {
     throw new S3Error("InvalidArgument", {}, `Part number must be an integer between 1 and ${MOST}, inclusive`);
   }
-  const part = { contents, etag: md5Of(contents), modifiedAt: wholeSecond() };
-  uploadOf(call).parts.set(number, part);
+  const { headers, parts } = uploadOf(call);
+  const part = { contents, etag: etagOf(contents, headers), modifiedAt: wholeSecond() };
+  parts.set(number, part);
   return part;
 }
 
