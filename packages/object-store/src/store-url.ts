@@ -13,8 +13,9 @@ export type StoreUrl =
   | GcsLocation
   | AzureLocation;
 
+/** Not `memory:`, which is for tests, and no remote can be. */
 const FORMS =
-  "write file:///absolute/path, s3://bucket[/prefix], gs://bucket[/prefix], az://account/container[/prefix], or memory: for a store that is gone when the process ends";
+  "write file:///absolute/path, s3://bucket[/prefix], gs://bucket[/prefix] or az://account/container[/prefix]";
 
 /**
  * Reads a store URL: `file:///absolute/path`, `s3://…`, `gs://…`, `az://…` or `memory:`.

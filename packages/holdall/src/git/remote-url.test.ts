@@ -32,3 +32,11 @@ test("what no remote can be is refused", () => {
     assert.throws(() => parseRemoteUrl(url), { code: "invalid" }, url);
   }
 });
+
+test("a URL of no store is told what remotes can be, which is not memory", () => {
+  for (const url of ["holdall::s4://bucket/a", "holdall::/srv/a"]) {
+    const forms =
+      /is not a store URL: write file:\/\/\/absolute\/path, s3:\/\/bucket\[\/prefix\], gs:.* or az:(?!.*memory)/;
+    assert.throws(() => parseRemoteUrl(url), { message: forms }, url);
+  }
+});
