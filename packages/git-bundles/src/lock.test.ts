@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { MemoryStore, StorageError, type ObjectStore } from "@holdall/object-store";
+import { MemoryStore, parseKey, StorageError, type ObjectStore } from "@holdall/object-store";
 import { keysOf, putText, watched, type Call } from "../test/bench.ts";
 import { breakLock, RefLock, requireLocks } from "./lock.ts";
 
@@ -89,6 +89,8 @@ test("of many who find a stale lock one takes it over", async () => {
   assert.deepEqual(await keysOf(store), []);
 });
 
+const isSwap = (o: unknown): boolean => typeof o === "object" && o !== null && "ifMatch" in o;
+
 /** Nothing happened for so many seconds, by the clock of the process. */
 function standStill(t: TestContext, seconds: number): void {
   const then = performance.now() + seconds * 1000;
@@ -106,6 +108,59 @@ test("whoever was taken for dead hears of it, and leaves the other's lock alone"
   await assert.rejects(lock.confirm(), { code: "contended", message: /taken over by somebody else/ });
   await lock.release();
   assert.deepEqual(await keysOf(store), [KEY]);
+});
+
+test("whoever slept with the machine, and with the clock of the process, does not believe in the lock", async (t) => {
+  const store = new MemoryStore();
+  const lock = await RefLock.acquire(store, REF);
+  const then = Date.now() + 3_600_000;
+  t.mock.method(Date, "now", () => then);
+  await putText(store, KEY, "somebody else");
+  await assert.rejects(lock.confirm(), { code: "contended" });
+  await lock.release();
+});
+
+test("a lock whose loss came out at a renewal that nobody waited for is not confirmed", async (t: TestContext) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const inner = new MemoryStore();
+  const store = watched(inner, { before: (call, [, , o]) => (call === "put" && isSwap(o) ? resolve() : undefined) });
+  const lock = await RefLock.acquire(store, REF);
+  await putText(inner, KEY, "somebody else");
+  t.mock.timers.tick(20_000);
+  await promise;
+  await assert.rejects(lock.confirm(), { code: "contended" });
+  await lock.release();
+});
+
+test("between the look at a stale lock and taking it over comes no other request: all empty locks have one etag", async () => {
+  const inner = ahead(0, new Map([[KEY, Date.now() - 100_000]]));
+  await putText(inner, KEY);
+  const etag = (await inner.stat(parseKey(KEY)))?.etag ?? assert.fail();
+  const calls: string[] = [];
+  const store = watched(inner, { before: (call, [key]) => void calls.push(`${call} ${String(key)}`) });
+  const lock = await RefLock.acquire(store, REF, IMPATIENT);
+  assert.deepEqual(calls.slice(-2), [`get ${KEY}`, `put ${KEY}`]);
+  await lock.release();
+  await putText(inner, KEY);
+  calls.length = 0;
+  await assert.rejects(breakLock(store, REF, { etag, ttl: 10 }), { code: "contended" });
+  const found = (await inner.stat(parseKey(KEY)))?.etag ?? assert.fail();
+  await breakLock(store, REF, { etag: found, ttl: 10 });
+  assert.deepEqual(calls.slice(-2), [`stat ${KEY}`, `delete ${KEY}`]);
+});
+
+test("a store that never says yes is not asked for ever", async () => {
+  const inner = ahead(0, new Map([[KEY, Date.now() - 100_000]]));
+  await putText(inner, KEY);
+  const store = watched(inner, {
+    before: (call, [key]) => {
+      if (call === "put" && key === KEY) throw new StorageError("conflict", "no");
+    },
+  });
+  await assert.rejects(RefLock.acquire(store, REF, IMPATIENT), { code: "contended" });
+  await inner.delete(parseKey(KEY));
+  await assert.rejects(RefLock.acquire(store, REF, IMPATIENT), { code: "contended" });
 });
 
 test("where deletions have no conditions, too, another's lock is left alone", async () => {

@@ -32,6 +32,23 @@ interface Held {
   readonly modifiedAt: Date;
 }
 
+/** By two clocks, in milliseconds: the one of the process may stand still while the machine sleeps, and the other may be set back. */
+interface Moment {
+  readonly process: number;
+  readonly system: number;
+}
+
+const LONG_AGO: Moment = { process: Number.NEGATIVE_INFINITY, system: Number.NEGATIVE_INFINITY };
+
+function present(): Moment {
+  return { process: performance.now(), system: Date.now() };
+}
+
+/** Milliseconds, by the clock that has gone further. */
+function timeSince({ process, system }: Moment): number {
+  return Math.max(performance.now() - process, Date.now() - system);
+}
+
 /**
  * The lock of a ref as git-remote-s3 from 0.3.0 on knows it: an object that only one can create. It is renewed while it is held,
  * so that nobody takes it for stale however long a copy takes, and every renewal is a swap that shows whether it is still ours.
@@ -43,8 +60,8 @@ export class RefLock {
   readonly #token: string;
   readonly #ttl: number;
   #etag: string;
-  /** Nobody takes the lock for stale for a time after this, in milliseconds of the process. */
-  #renewedAt: number;
+  /** Nobody takes the lock for stale for a time after this. */
+  #renewedAt: Moment;
   #renewals = 0;
   #queue: Promise<void> = Promise.resolve();
   readonly #timer: NodeJS.Timeout;
@@ -52,7 +69,7 @@ export class RefLock {
   private constructor(
     store: ObjectStore,
     ref: string,
-    held: { token: string; etag: string; ttl: number; since: number },
+    held: { token: string; etag: string; ttl: number; since: Moment },
   ) {
     this.#store = store;
     this.#ref = ref;
@@ -75,22 +92,26 @@ export class RefLock {
     const token = randomUUID();
     const until = Date.now() + (o.patience ?? ttl * 1.25) * 1000;
     let ahead: number | undefined;
+    let isTold = false;
     for (let attempt = 1; ; attempt += 1) {
-      const since = performance.now();
+      const since = present();
       const etag = await tryToPut(store, key, textOf(token, 0), { ifAbsent: true });
       if (etag !== undefined) return new RefLock(store, ref, { token, etag, ttl, since });
-      const there = await look(store, key);
-      if (there === undefined) continue;
+      // Before the look: all empty locks have the same etag, so nothing may come between that and the swap.
       ahead ??= (await clockOf(store)) - Date.now();
-      // A lock of git-remote-s3 is empty, and covers the upload.
-      const upload = there.text === "" ? (o.size ?? 0) / SLOW_UPLOAD : 0;
-      if (Date.now() + ahead - there.modifiedAt.getTime() > Math.max(ttl, upload) * 1000) {
-        const taken = await tryToPut(store, key, textOf(token, 0), { ifMatch: there.etag });
-        if (taken !== undefined) return new RefLock(store, ref, { token, etag: taken, ttl, since });
-        continue;
+      const there = await look(store, key);
+      if (there !== undefined) {
+        // A lock of git-remote-s3 is empty, and covers the upload.
+        const upload = there.text === "" ? (o.size ?? 0) / SLOW_UPLOAD : 0;
+        if (Date.now() + ahead - there.modifiedAt.getTime() > Math.max(ttl, upload) * 1000) {
+          const taken = await tryToPut(store, key, textOf(token, 0), { ifMatch: there.etag });
+          if (taken !== undefined) return new RefLock(store, ref, { token, etag: taken, ttl, since });
+        } else if (!isTold) {
+          isTold = true;
+          o.onWait?.(there.modifiedAt);
+        }
       }
-      if (attempt === 1) o.onWait?.(there.modifiedAt);
-      if (Date.now() > until) throw busy(ref, there.modifiedAt);
+      if (Date.now() >= until) throw busy(ref, there?.modifiedAt ?? new Date(Date.now() + ahead));
       await delay(Math.random() * Math.min(LONGEST_PAUSE, 100 * 2 ** attempt));
     }
   }
@@ -101,7 +122,7 @@ export class RefLock {
    */
   async confirm(): Promise<void> {
     await this.#queue;
-    if (performance.now() - this.#renewedAt > (this.#ttl * 1000) / 2) await this.#renew();
+    if (timeSince(this.#renewedAt) > (this.#ttl * 1000) / 2) await this.#renew();
   }
 
   /** Gives it back. It was all done before, so what goes wrong here only makes others wait. */
@@ -125,10 +146,12 @@ export class RefLock {
   }
 
   async #swap(): Promise<void> {
-    const since = performance.now();
+    const since = present();
     this.#renewals += 1;
     const etag = await tryToPut(this.#store, this.#key, textOf(this.#token, this.#renewals), { ifMatch: this.#etag });
     if (etag === undefined) {
+      // Nobody may be waiting for this renewal; whoever asks next is to hear of it.
+      this.#renewedAt = LONG_AGO;
       throw new GitStoreError(
         "contended",
         `the lock of ${this.#ref} was taken over by somebody else while this process stood still: try again`,
@@ -151,9 +174,10 @@ export async function breakLock(
   { etag, ttl = LOCK_TTL }: { readonly etag: string; readonly ttl?: number },
 ): Promise<ObjectKey> {
   const key = markKey(ref, "lock");
+  const now = await clockOf(store);
   const there = await store.stat(key);
   if (there === undefined) return key;
-  if (there.etag !== etag || (await clockOf(store)) - there.modifiedAt.getTime() <= ttl * 1000) {
+  if (there.etag !== etag || now - there.modifiedAt.getTime() <= ttl * 1000) {
     throw busy(ref, there.modifiedAt);
   }
   await store.delete(key, store.capabilities.deleteIfMatch ? { ifMatch: etag } : {});
