@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { test, type TestContext } from "node:test";
 import { GitStoreError } from "@holdall/git-store";
-import { MemoryStore, StorageError, type ObjectStore } from "@holdall/object-store";
+import { MemoryStore, StorageError, type ObjectStat, type ObjectStore } from "@holdall/object-store";
 import fc from "fast-check";
 import { Bench, keysOf, putText, watched, type Call } from "../test/bench.ts";
 import { changeRef, uploadBundle, type RefChange } from "./change-ref.ts";
-import { markKey } from "./layout.ts";
+import { importBundles } from "./import.ts";
+import { bundleKey, markKey } from "./layout.ts";
 import { bundlesOf, readBundles, type BundleListing } from "./listing.ts";
 
 const REF = "refs/heads/main";
@@ -48,6 +49,22 @@ async function push(
     warn: (text: string) => void o.warnings?.push(text),
   };
   return await changeRef(store, change, IMPATIENT);
+}
+
+/** The same store, where what is named after these oids came in their order, each in a second of its own. */
+function dated(store: ObjectStore, oids: readonly string[]): ObjectStore {
+  const list = async function* (prefix: string): AsyncGenerator<ObjectStat> {
+    for await (const stat of store.list(prefix)) {
+      const at = oids.findIndex((oid) => stat.key.includes(oid));
+      yield { ...stat, modifiedAt: new Date(1e12 + at * 1000) };
+    }
+  };
+  return new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = name === "list" ? list : Reflect.get(target, name, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
 }
 
 /** Nothing happened for an hour, by the clock of the process. */
@@ -135,6 +152,103 @@ test("whoever loses the lock and nobody has pushed is not told ok, and both valu
   });
   await assert.rejects(push(one, slow, { expected: first }), { code: "contended" });
   assert.deepEqual(new Set(bundlesOf(await readBundles(store), REF).map(({ oid }) => oid)), new Set([first, second]));
+});
+
+test("whoever loses the lock while removing what was replaced removes no more, however the ref has moved since", async (t) => {
+  for (const isForcedBack of [true, false]) {
+    const one = await scene(t);
+    const { bench, store, first, second } = one;
+    // What a push has left that was killed: the value's own past.
+    const root = await bench.publish(store, REF, bench.do("commit-tree", "-m", "root", `${first}^{tree}`));
+    const value = await bench.publish(
+      store,
+      REF,
+      bench.do("commit-tree", "-p", root, "-m", "value", `${first}^{tree}`),
+    );
+    await store.delete(bundleKey(REF, first));
+    const ordered = dated(store, [root, value, second]);
+    let hasMoved = false;
+    const slow = watched(ordered, {
+      before: async (call, [key]) => {
+        if (call !== "delete" || !String(key).includes(root) || hasMoved) return;
+        hasMoved = true;
+        standStill(t);
+        await putText(store, markKey(REF, "lock"), "somebody else");
+        await store.delete(bundleKey(REF, second));
+        if (isForcedBack) return;
+        await bench.publish(store, REF, first);
+        await store.delete(bundleKey(REF, value));
+      },
+    });
+    await assert.rejects(push(one, slow, { expected: value }), { code: "contended" });
+    assert.deepEqual(
+      (await keysOf(store, "refs/")).filter((key) => key.endsWith(".bundle")),
+      [bundleKey(REF, isForcedBack ? value : first)],
+    );
+    t.mock.reset();
+  }
+});
+
+test("what somebody has put in the place of what was replaced stays", async (t) => {
+  const one = await scene(t);
+  const { store, first, second } = one;
+  const warnings: string[] = [];
+  const meanwhile = watched(store, {
+    before: async (call, [key]) => {
+      if (call === "copy") await putText(store, `${REF}/${first}.bundle`, "theirs");
+      if (call === "delete" && String(key).includes(second)) assert.fail("the new value is deleted");
+    },
+  });
+  const outcome = await push(one, dated(meanwhile, [first, second]), { expected: first, warnings });
+  assert.equal(outcome, undefined);
+  assert.match(warnings.join(), /is still there/);
+  assert.equal((await keysOf(store, `${REF}/${first}`)).length, 1);
+});
+
+test("a push whose predecessor cannot be removed, and counts as the later one, is not told ok", async (t) => {
+  const one = await scene(t);
+  const { store, first, second } = one;
+  const stuck = watched(store, {
+    before: (call, [key]) => {
+      if (call === "delete" && String(key).includes(first)) throw new StorageError("denied", "you may not delete");
+    },
+  });
+  const outcome = await push(one, dated(stuck, [second, first]), { expected: first });
+  assert.match(outcome ?? "", /could not be removed, and is still taken for its value/);
+  assert.equal((await keysOf(store, REF)).length, 2);
+});
+
+test("a removal whose answer is lost, and which is refused when it is made again, is done", async (t) => {
+  const one = await scene(t);
+  const { store, first, second } = one;
+  const warnings: string[] = [];
+  let lost = 0;
+  const faulty = watched(store, {
+    after: (call, [key]) => {
+      if (call === "delete" && String(key).includes(first) && (lost += 1) === 1)
+        throw new StorageError("unavailable", "no answer came", { uncertain: true });
+    },
+  });
+  assert.equal(await push(one, faulty, { expected: first, warnings }), undefined);
+  assert.deepEqual([warnings, await keysOf(store, "refs/")], [[], [`${REF}/${second}.bundle`]]);
+});
+
+test("whoever uploads while the repository is imported in place is not told ok, and leaves the bundles as they were imported", async (t) => {
+  for (const to of ["second", undefined] as const) {
+    const one = await scene(t);
+    const { store, first, second } = one;
+    let isImported = false;
+    const slow = watched(store, {
+      before: async (call, [key]) => {
+        if (call !== "put" || isImported || !String(key).endsWith("LOCK#.lock")) return;
+        isImported = true;
+        await importBundles({ from: store, into: store });
+      },
+    });
+    const outcome = await push(one, slow, { expected: first, to: to && second });
+    assert.match(outcome ?? "", /the repository was imported meanwhile: fetch, then push again/);
+    assert.deepEqual(await keysOf(store, REF), [`${REF}/${first}.bundle`]);
+  }
 });
 
 test("what could not be removed is said, and is no reason to call the push failed", async (t) => {

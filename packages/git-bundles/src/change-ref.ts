@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { randomUUID } from "node:crypto";
-import { GitStoreError } from "@holdall/git-store";
+import { GitStore, GitStoreError } from "@holdall/git-store";
 import {
   parseKey,
   StorageError,
@@ -33,7 +33,7 @@ export interface RefChange {
   readonly to: { readonly oid: string; readonly from: ObjectVersion } | undefined;
   /** Decides, when nobody else can change the ref any more, why it may not be changed. */
   readonly refuse: (now: BundleListing) => Promise<string | undefined>;
-  /** Whether a commit is all in another's history, as far as that is known here. */
+  /** Whether what one bundle is named after is all in another's history, as far as that is known here. */
   readonly contains: (ancestor: string, descendant: string) => Promise<boolean>;
   readonly archive?: Archive | undefined;
   /** Is told of what went wrong after the change was made. */
@@ -67,7 +67,7 @@ export async function changeRef(store: ObjectStore, change: RefChange, o: LockOp
 }
 
 async function changeLocked(store: ObjectStore, change: RefChange, lock: RefLock): Promise<string | undefined> {
-  const { ref, to, warn } = change;
+  const { ref, to } = change;
   const now = await readAround(store, ref);
   const there = bundlesOf(now, ref);
   const refused = (await change.refuse(now)) ?? (await whySeveral(there, change));
@@ -76,19 +76,51 @@ async function changeLocked(store: ObjectStore, change: RefChange, lock: RefLock
   const placed = isNew ? await place(store, to.from, bundleKey(ref, to.oid)) : undefined;
   try {
     await lock.confirm();
+    // An import looks for locks and bundles before it publishes, so whoever looks for it in between is seen, or sees it.
+    if ((await new GitStore(store).read()) !== undefined) {
+      if (placed !== undefined) await takeBack(store, placed);
+      return "the repository was imported meanwhile: fetch, then push again";
+    }
+    // The value last: until it goes, the ref is what it was.
+    const old = there.filter(({ oid }) => oid !== to?.oid).toReversed();
+    if (to !== undefined) return await replace(store, old, { ...change, to }, lock);
+    for (const entry of old) {
+      await lock.confirm();
+      await remove(store, entry);
+    }
   } catch (error) {
     if (placed !== undefined) await withdraw(store, placed, { ref, there });
     throw error;
   }
-  // The value last: until it goes, the ref is what it was.
-  const old = there.filter(({ oid }) => oid !== to?.oid).toReversed();
-  if (to === undefined) {
-    for (const { key } of old) await store.delete(key);
-    if (now.archives.has(ref)) await store.delete(markKey(ref, "archive"));
-    return undefined;
+  if (now.archives.has(ref)) await store.delete(markKey(ref, "archive"));
+  return undefined;
+}
+
+/** The new value is there: removes the old ones. @returns why it does not count yet; undefined when it does */
+async function replace(
+  store: ObjectStore,
+  old: readonly BundleEntry[],
+  { ref, to, archive, warn }: RefChange & { readonly to: NonNullable<RefChange["to"]> },
+  lock: RefLock,
+): Promise<string | undefined> {
+  let isLeft = false;
+  for (const entry of old) {
+    await lock.confirm();
+    try {
+      await remove(store, entry);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      isLeft = true;
+      warn(
+        `${entry.key} is still there (${error.message}), which ${to.oid} replaces; the next push to ${ref} removes it`,
+      );
+    }
   }
-  for (const entry of old) await removeReplaced(store, entry, warn);
-  if (change.archive !== undefined) await putArchive(store, ref, change.archive, warn);
+  // By its age, which is that of the object that was copied in some stores, the old one may still be the value.
+  if (isLeft && bundlesOf(await readAround(store, ref), ref)[0]?.oid !== to.oid) {
+    return `what ${ref} was could not be removed, and is still taken for its value: try again`;
+  }
+  if (archive !== undefined) await putArchive(store, archive, { ref, warn, lock });
   return undefined;
 }
 
@@ -133,32 +165,45 @@ async function withdraw(
 ): Promise<void> {
   const known = new Set([placed.key, ...there.map(({ key }) => key)]);
   const now = bundlesOf(await readAround(store, ref), ref);
-  if (now.every(({ key }) => known.has(key))) return;
-  await store.delete(placed.key, store.capabilities.deleteIfMatch ? { ifMatch: placed.etag } : {});
+  if (!now.every(({ key }) => known.has(key))) await takeBack(store, placed);
 }
 
-async function removeReplaced(store: ObjectStore, { key, ref }: BundleEntry, warn: RefChange["warn"]): Promise<void> {
+async function takeBack(store: ObjectStore, { key, etag }: ObjectVersion): Promise<void> {
+  try {
+    await store.delete(key, onlyThis(store, etag));
+  } catch (error) {
+    // Whoever has the lock now has replaced it.
+    if (!(error instanceof StorageError && error.code === "conflict")) throw error;
+  }
+}
+
+/** @throws StorageError when it is still there, or something else in its place */
+async function remove(store: ObjectStore, { key, etag }: BundleEntry): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await store.delete(key);
-      return;
+      return await store.delete(key, onlyThis(store, etag));
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       if (error.retryable && attempt < REMOVALS) continue;
-      warn(`${ref} has moved, but ${key} is still there (${error.message}); the next push here removes it`);
-      return;
+      // An earlier attempt may have come through.
+      if ((await store.stat(key)) === undefined) return;
+      throw error;
     }
   }
+}
+
+function onlyThis({ capabilities }: ObjectStore, etag: string): { readonly ifMatch?: string } {
+  return capabilities.deleteIfMatch ? { ifMatch: etag } : {};
 }
 
 /** As git-remote-s3 describes one. What goes wrong takes nothing from the push. */
 async function putArchive(
   store: ObjectStore,
-  ref: string,
   { path, size, oid, summary }: Archive,
-  warn: RefChange["warn"],
+  { ref, warn, lock }: { readonly ref: string; readonly warn: RefChange["warn"]; readonly lock: RefLock },
 ): Promise<void> {
   try {
+    await lock.confirm();
     await store.put(markKey(ref, "archive"), createReadStream(path, { highWaterMark: READ_SIZE }), {
       size,
       contentDisposition: `attachment; filename=repo-${oid.slice(0, 8)}.zip`,
