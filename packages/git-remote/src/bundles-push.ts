@@ -125,14 +125,14 @@ export class BundlePush {
 
   /** What goes wrong with one ref is said of that one: the others are no worse for it. */
   async #change(ref: string, to: Target | undefined, archive: Archive | undefined): Promise<"gone" | undefined> {
-    const { store, git, warn, lockTtl } = this.#o;
+    const { store, warn, lockTtl } = this.#o;
     const onWait = (since: Date): void =>
       warn(`somebody else has been pushing to ${ref} since ${since.toISOString()}: waiting for them`);
     const change = {
       ref,
       to,
       refuse: (now: BundleListing) => this.#reasonAgainst({ ref, to }, now),
-      contains: (ancestor: string, descendant: string) => git.isAncestor(ancestor, descendant),
+      contains: (ancestor: string, descendant: string) => this.#contains(ancestor, descendant),
       archive,
       warn,
     };
@@ -144,6 +144,13 @@ export class BundlePush {
       this.#moves.refuse(ref, messageOf(error));
     }
     return undefined;
+  }
+
+  /** Of annotated tags git would say where their commits are, and they themselves are in no history. */
+  async #contains(ancestor: string, descendant: string): Promise<boolean> {
+    if (ancestor === descendant) return true;
+    const { git } = this.#o;
+    return (await git.typesOf([ancestor])).get(ancestor) === "commit" && (await git.isAncestor(ancestor, descendant));
   }
 
   async #reasonAgainst(move: Move, now: BundleListing): Promise<string | undefined> {

@@ -212,6 +212,25 @@ test("a push is refused while a ref has an older bundle that is in nobody's hist
   assert.equal((await readdir(folder)).length, 2);
 });
 
+test("annotated tags are in no history: an older bundle of one is not removed because its commit is in that of the newer", async (t) => {
+  const one = await BundleUser.pushed(t);
+  const { user } = one;
+  await user.git("work", "tag", "-a", "-m", "First", "v1");
+  const first = await user.git("work", "rev-parse", "v1");
+  await user.git("work", "bundle", "create", "--quiet", "../first.bundle", "v1");
+  for (const message of ["Second", "Third"]) {
+    await user.git("work", "tag", "--force", "-a", "-m", message, "v1");
+    if (message === "Second") await user.git("work", "push", "--quiet", "origin", "v1");
+  }
+  const path = join(one.store, `refs/tags/v1/${first}.bundle`);
+  await rename(join(user.folder, "first.bundle"), path);
+  await utimes(path, 1e9, 1e9);
+  const { code, err } = await user.try("work", "push", "--force", "origin", "v1");
+  assert.equal(code, 1);
+  assert.match(err, /several bundles, and one of them is nowhere else/);
+  await user.git("work", "bundle", "verify", "--quiet", path);
+});
+
 test("a shallow or partial clone pushes nothing that others could not clone", async (t) => {
   const one = await BundleUser.pushed(t);
   const { user } = one;
