@@ -196,7 +196,7 @@ const MOST_HEADER = 1800;
 function asHeader(text: string): string {
   const plain = text.replaceAll(/\p{Cc}+/gu, " ");
   if (/^[\x20-\x7e]*$/.test(plain)) return plain.slice(0, MOST_HEADER);
-  let cut = plain;
+  let cut = plain.slice(0, MOST_HEADER / 2);
   while (Buffer.byteLength(cut) > MOST_HEADER / 2) cut = cut.slice(0, -1);
   return `=?UTF-8?B?${Buffer.from(cut).toString("base64")}?=`;
 }
