@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { MemoryStore, parseKey, StorageError, type ObjectStore } from "@holdall/object-store";
 import { Bench, watched } from "../test/bench.ts";
 import { fetchBundles } from "./fetch.ts";
+import { bundleKey } from "./layout.ts";
 import { readBundles } from "./listing.ts";
 
 const MAIN = "refs/heads/main";
@@ -67,6 +68,23 @@ test("an object that a ref was forced away from is said to be gone", async (t) =
     code: "contended",
     message: new RegExp(`${one} is no longer in the repository`),
   });
+});
+
+test("a fetch that fails halfway leaves nothing that would hold off git's own clearing up", async (t) => {
+  const [from, to, inner] = [await Bench.create(t), await Bench.create(t), new MemoryStore()];
+  const one = await from.commit("one");
+  await from.publish(inner, MAIN);
+  const other = `${"0".repeat(39)}1`;
+  await inner.copy(bundleKey(MAIN, one), bundleKey("refs/tags/other", other));
+  await assert.rejects(
+    fetchBundles([one, other], await readBundles(inner), { store: inner, git: to.git, keep: "a test" }),
+    { code: "corrupt", message: /does not have the object 0+1 that it is named after/ },
+  );
+  const packs = await readdir(join(to.folder, ".git", "objects", "pack"));
+  assert.deepEqual(
+    packs.filter((name) => name.endsWith(".keep")),
+    [],
+  );
 });
 
 test("an object that lacks something it reaches is fetched anew", async (t) => {

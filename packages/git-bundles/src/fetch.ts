@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { GitStoreError, type LocalGit } from "@holdall/git-store";
 import { StorageError, type ObjectStore } from "@holdall/object-store/open";
 import { openBundle } from "./bundle-file.ts";
@@ -17,16 +18,17 @@ export interface BundleFetch extends Destination {
   readonly onBundle?: (entry: BundleEntry, how: "fetched" | "known") => void;
 }
 
-/** Puts the objects of one bundle into a repository. @returns its `.keep` file; @throws StorageError `not-found` when it is gone */
-async function fetchBundle(
-  entry: BundleEntry,
-  format: BundleListing["objectFormat"],
-  o: BundleFetch,
-): Promise<string[]> {
+interface Fetching extends BundleFetch {
+  /** Gets the `.keep` files that are there, also when something else fails. */
+  readonly kept: string[];
+}
+
+/** Puts the objects of one bundle into a repository. @throws StorageError `not-found` when it is gone */
+async function fetchBundle(entry: BundleEntry, format: BundleListing["objectFormat"], o: Fetching): Promise<void> {
   const { body } = await o.store.get(entry.key);
   const { pack } = await openBundle(body, { what: entry.key, format });
   const kept = await indexPack(pack, o);
-  return kept === undefined ? [] : [kept];
+  if (kept !== undefined) o.kept.push(kept);
 }
 
 /**
@@ -43,11 +45,22 @@ export async function fetchBundles(
   o: BundleFetch,
 ): Promise<readonly string[]> {
   const kept: string[] = [];
+  try {
+    await fetchListed(wants, listing, { ...o, kept });
+  } catch (error) {
+    // Nobody would remove them, and git would never clear up what they are for.
+    await Promise.all(kept.map((path) => rm(path, { force: true })));
+    throw error;
+  }
+  return kept;
+}
+
+async function fetchListed(wants: readonly string[], listing: BundleListing, o: Fetching): Promise<void> {
   const done: string[] = [];
   const fetchOne = async (oid: string, from: BundleEntry): Promise<void> => {
     const known = await isThere(o.git, oid, done);
     o.onBundle?.(from, known ? "known" : "fetched");
-    if (!known) kept.push(...(await fetchBundle(from, listing.objectFormat, o)));
+    if (!known) await fetchBundle(from, listing.objectFormat, o);
     if ((await o.git.typesOf([oid])).size === 0) throw lacking(from);
     done.push(oid);
   };
@@ -67,13 +80,11 @@ export async function fetchBundles(
   const waiting = rest.values();
   const outcomes = await Promise.allSettled(Array.from({ length: o.atOnce ?? AT_ONCE }, () => worker(waiting)));
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
-  if (replaced.length > 0) kept.push(...(await fetchReplaced(replaced, listing, o)));
-  return kept;
+  if (replaced.length > 0) await fetchReplaced(replaced, listing, o);
 }
 
 /** Somebody has pushed since the listing. What a ref has now, which is fetched too, has usually grown from what it had. */
-async function fetchReplaced(wants: readonly string[], before: BundleListing, o: BundleFetch): Promise<string[]> {
-  const kept: string[] = [];
+async function fetchReplaced(wants: readonly string[], before: BundleListing, o: Fetching): Promise<void> {
   let missing = wants;
   let listing = before;
   for (let look = 1; look <= LOOKS; look += 1) {
@@ -82,14 +93,14 @@ async function fetchReplaced(wants: readonly string[], before: BundleListing, o:
     for (const entry of listing.refs.values()) {
       if (!refs.has(entry.ref) && !missing.includes(entry.oid)) continue;
       try {
-        if (!(await isThere(o.git, entry.oid, []))) kept.push(...(await fetchBundle(entry, listing.objectFormat, o)));
+        if (!(await isThere(o.git, entry.oid, []))) await fetchBundle(entry, listing.objectFormat, o);
       } catch (error) {
         if (!(error instanceof StorageError && error.code === "not-found")) throw error;
       }
     }
     const still = [];
     for (const oid of missing) if (!(await isThere(o.git, oid, []))) still.push(oid);
-    if (still.length === 0) return kept;
+    if (still.length === 0) return;
     missing = still;
   }
   throw new GitStoreError(
