@@ -8,6 +8,7 @@ import {
   type ObjectStore,
   type ObjectVersion,
 } from "@holdall/object-store/open";
+import { deleteVersion } from "./delete-version.ts";
 import { bundleKey, markKey, UPLOADS_PREFIX } from "./layout.ts";
 import { bundlesOf, readAround, type BundleEntry, type BundleListing } from "./listing.ts";
 import { RefLock, type LockOptions } from "./lock.ts";
@@ -168,9 +169,9 @@ async function withdraw(
   if (!now.every(({ key }) => known.has(key))) await takeBack(store, placed);
 }
 
-async function takeBack(store: ObjectStore, { key, etag }: ObjectVersion): Promise<void> {
+async function takeBack(store: ObjectStore, placed: ObjectVersion): Promise<void> {
   try {
-    await store.delete(key, onlyThis(store, etag));
+    await deleteVersion(store, placed);
   } catch (error) {
     // Whoever has the lock now has replaced it.
     if (!(error instanceof StorageError && error.code === "conflict")) throw error;
@@ -178,22 +179,18 @@ async function takeBack(store: ObjectStore, { key, etag }: ObjectVersion): Promi
 }
 
 /** @throws StorageError when it is still there, or something else in its place */
-async function remove(store: ObjectStore, { key, etag }: BundleEntry): Promise<void> {
+async function remove(store: ObjectStore, entry: BundleEntry): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await store.delete(key, onlyThis(store, etag));
+      return await deleteVersion(store, entry);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       if (error.retryable && attempt < REMOVALS) continue;
       // An earlier attempt may have come through.
-      if ((await store.stat(key)) === undefined) return;
+      if ((await store.stat(entry.key)) === undefined) return;
       throw error;
     }
   }
-}
-
-function onlyThis({ capabilities }: ObjectStore, etag: string): { readonly ifMatch?: string } {
-  return capabilities.deleteIfMatch ? { ifMatch: etag } : {};
 }
 
 /** As git-remote-s3 describes one. What goes wrong takes nothing from the push. */

@@ -86,6 +86,18 @@ test("what has changed since it was found is left alone", async () => {
   await assert.rejects(repair(store, plan, IMPATIENT), { code: "contended" });
 });
 
+test("a bundle that is replaced in the middle of a repair stays", async () => {
+  const store = await storeOf(...[B, A].map((oid) => `refs/heads/main/${oid}.bundle`));
+  const [plan = assert.fail()] = planRepairs(await diagnose(store));
+  const meanwhile = watched(store, {
+    before: async (call, [key]) => {
+      if (call === "delete" && String(key).includes(B)) await putText(store, `refs/heads/main/${B}.bundle`, "theirs");
+    },
+  });
+  await assert.rejects(repair(meanwhile, plan), { code: "conflict" });
+  assert.equal((await keysOf(store, `refs/heads/main/${B}`)).length, 1);
+});
+
 test("a repair that fails between copying and deleting loses nothing, and can be done again", async () => {
   const store = await storeOf(...[B, A].map((oid) => `refs/heads/main/${oid}.bundle`));
   const [plan = assert.fail()] = planRepairs(await diagnose(store));

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { GitStoreError } from "@holdall/git-store";
 import { parseKey, StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store/open";
+import { deleteVersion } from "./delete-version.ts";
 import { markKey, UPLOADS_PREFIX } from "./layout.ts";
 
 /** After so many seconds git-remote-s3 takes a lock for one whose holder has died. */
@@ -180,7 +181,7 @@ export async function breakLock(
   if (there.etag !== etag || now - there.modifiedAt.getTime() <= ttl * 1000) {
     throw busy(ref, there.modifiedAt);
   }
-  await store.delete(key, store.capabilities.deleteIfMatch ? { ifMatch: etag } : {});
+  await deleteVersion(store, there);
   return key;
 }
 

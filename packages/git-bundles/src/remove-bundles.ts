@@ -1,5 +1,6 @@
 import { GitStore, GitStoreError, Packs, type Manifest } from "@holdall/git-store";
 import type { ObjectStore } from "@holdall/object-store/open";
+import { deleteVersion } from "./delete-version.ts";
 import { requireUnlocked } from "./import.ts";
 import { markKey } from "./layout.ts";
 import { readBundles, type BundleEntry } from "./listing.ts";
@@ -34,7 +35,7 @@ export async function removeBundles(o: RemovalOptions): Promise<{ readonly bundl
     entries.filter(({ oid }) => o.discard?.has(oid) !== true),
   );
   for (const entry of entries) {
-    await store.delete(entry.key, store.capabilities.deleteIfMatch ? { ifMatch: entry.etag } : {});
+    await deleteVersion(store, entry);
     o.onRemoved?.(entry);
   }
   for (const ref of listing.archives) await store.delete(markKey(ref, "archive"));

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { GitStoreError } from "@holdall/git-store";
 import { StorageError, type ObjectKey, type ObjectStore } from "@holdall/object-store/open";
+import { deleteVersion } from "./delete-version.ts";
 import type { BundleRepair } from "./doctor.ts";
 import { bundleKey } from "./layout.ts";
 import { bundlesOf, readAround, type BundleEntry } from "./listing.ts";
@@ -28,7 +29,7 @@ export async function repair(store: ObjectStore, what: BundleRepair, o: LockOpti
       await setHead(store, what.head);
       return { moved: [], removed: [] };
     case "remove-upload":
-      await store.delete(what.key, store.capabilities.deleteIfMatch ? { ifMatch: what.etag } : {});
+      await deleteVersion(store, what);
       return { moved: [], removed: [what.key] };
   }
 }
@@ -51,7 +52,7 @@ async function keepBundle(
     for (const entry of there.filter(({ oid }) => oid !== keep)) {
       if (!remove.includes(entry.oid)) moved.push({ oid: entry.oid, ref: await branchOff(store, entry) });
       await lock.confirm();
-      await store.delete(entry.key);
+      await deleteVersion(store, entry);
       removed.push(entry.key);
     }
     return { moved, removed };
