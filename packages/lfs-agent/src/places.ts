@@ -24,6 +24,8 @@ const PACKED: readonly Place[] = [
 ];
 
 const FLAT_KEY = /^lfs\/[0-9a-f]{64}$/;
+/** After every one of them. */
+const LAST_FLAT = "lfs/g";
 
 /** Where the objects of one store are. */
 export class Places {
@@ -64,8 +66,11 @@ export class Places {
   }
 
   async #hasFlat(signal: AbortSignal): Promise<boolean> {
-    // Digits sort before `objects/`, so the first one tells.
-    for await (const { key } of this.#store.list("lfs/", { signal })) return FLAT_KEY.test(key);
+    // They sort before `objects/`. What programs for copying leave behind, such as `.DS_Store`, sorts before both.
+    for await (const { key } of this.#store.list("lfs/", { signal })) {
+      if (FLAT_KEY.test(key)) return true;
+      if (key > LAST_FLAT) return false;
+    }
     return false;
   }
 }

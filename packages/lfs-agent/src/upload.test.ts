@@ -55,6 +55,7 @@ test("beside the objects of git-remote-s3 new ones are kept as it does, and its 
   const session = await Session.create(t);
   const [theirs, ours] = [await session.local(1, 1000), await session.local(2, 1000)];
   await session.keep(`lfs/${theirs.oid}`, theirs.bytes);
+  await session.keep("lfs/.DS_Store", Buffer.from("of a Mac"));
   await session.says("upload", upload(theirs), upload(ours));
   assert.deepEqual(session.calls, [
     `stat ${sharded(theirs.oid)}`,
