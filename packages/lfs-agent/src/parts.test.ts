@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { appendFile, readFile, truncate, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { parseKey, TraceLayer, type MultipartUploads, type ObjectStore } from "@holdall/object-store";
 import { eventually } from "../../../test/support/eventually.ts";
 import type { SeededObject } from "../../../test/support/seeded-objects.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { Session } from "../test/session.ts";
 import type { Answer } from "./messages.ts";
+import { UploadNote } from "./upload-note.ts";
 
 const MIB = 1024 * 1024;
 const PARTS = [1, 2, 3, 4, 5];
@@ -179,4 +181,28 @@ test("a file that is damaged after the interruption ends the upload, in the stor
   upload.store.sent.length = 0;
   await assertDone(upload, await upload.again());
   assert.deepEqual(inOrder(upload.store.sent), PARTS);
+});
+
+test("notes of uploads that nobody has gone on with for a month go when another begins, and nothing else does", async (t) => {
+  const folder = await temporaryFolder(t, "upload-notes");
+  const note = (key: string): UploadNote => new UploadNote(folder, { store: "test", key: parseKey(key) });
+  const age = async (days: number): Promise<void> => {
+    const then = new Date(Date.now() - days * 24 * 3600 * 1000);
+    for (const name of await readdir(folder)) await utimes(join(folder, name), then, then);
+  };
+  const part = { number: 1, size: 5, etag: "e", sha256: "0".repeat(64) };
+  await note("abandoned").begin("u1", 5);
+  await writeFile(join(folder, "somebody-else's.jsonl"), "");
+  await age(31);
+  await note("recent").begin("u2", 5);
+  await note("recent").add(part);
+  assert.equal(await note("abandoned").read(), undefined);
+  await age(29);
+  await note("new").begin("u3", 5);
+  assert.deepEqual(await note("recent").read(), { upload: "u2", partSize: 5, parts: new Map([[1, part]]) });
+  assert.ok((await readdir(folder)).includes("somebody-else's.jsonl"));
+  // As when it goes while another process adds to it.
+  await note("recent").remove();
+  await note("recent").add(part);
+  assert.equal(await note("recent").read(), undefined);
 });

@@ -1,7 +1,15 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, type ObjectKey, type UploadedPart } from "@holdall/object-store/open";
+
+/**
+ * Of a note to which nothing has been added for so long, in milliseconds, the parts are usually gone: stores have rules for what
+ * is left of uploads. If they are not, they are sent anew.
+ */
+const USELESS_AFTER = 30 * 24 * 3600 * 1000;
+
+const NOTE = /^[0-9a-f]{64}\.jsonl$/;
 
 /** A part that is in the store, and the SHA-256 of the bytes that were sent. */
 export interface NotedPart extends UploadedPart {
@@ -41,9 +49,10 @@ export class UploadNote {
     return { upload: head["upload"], partSize: head["partSize"], parts: new Map(parts) };
   }
 
-  /** Notes an upload, and forgets what was noted before. */
+  /** Notes an upload, and forgets what was noted before; of others, what nobody has gone on with. */
   async begin(upload: string, partSize: number): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
+    await this.#clearUp();
     await writeFile(this.#path, `${JSON.stringify({ upload, partSize })}\n`);
   }
 
@@ -53,6 +62,17 @@ export class UploadNote {
 
   async remove(): Promise<void> {
     await rm(this.#path, { force: true });
+  }
+
+  /** Whoever adds to a note at the moment when it goes leaves one without its first line, which counts as none. */
+  async #clearUp(): Promise<void> {
+    const names = (await readdir(this.#folder)).filter((name) => NOTE.test(name));
+    for (const path of names.map((name) => join(this.#folder, name))) {
+      // Another process may have removed it; and what cannot be removed is in nobody's way.
+      const note = await stat(path).catch(() => undefined);
+      if (note === undefined || Date.now() - note.mtimeMs < USELESS_AFTER) continue;
+      await rm(path, { force: true }).catch(() => undefined);
+    }
   }
 
   async #lines(): Promise<string[]> {
