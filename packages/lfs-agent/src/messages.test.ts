@@ -1,30 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { objectPath, parseOid } from "@holdall/lfs-protocol";
+import { parseOid } from "@holdall/lfs-protocol/oid";
 import fc from "fast-check";
-import { oidNamed, repositoryNamed } from "../../../test/support/names.ts";
+import { oidNamed } from "../../../test/support/names.ts";
 import { parseRequest, RequestError, type Request } from "./messages.ts";
-import { isOid } from "./oid.ts";
-import { FLAT, SHARDED } from "./places.ts";
 
 const hex = fc.stringMatching(/^[0-9a-f]{64}$/);
 const nearly = fc.oneof(hex, fc.stringMatching(/^[0-9a-fA-F]{63,65}$/), fc.string(), fc.anything());
-
-test("an oid is what lfs-protocol calls one", () => {
-  fc.assert(fc.property(nearly, (text) => assert.equal(isOid(text), parseOid(text) !== undefined)));
-});
-
-test("objects are where lfs-protocol's layouts say", () => {
-  const repository = repositoryNamed("any/repository");
-  fc.assert(
-    fc.property(hex, (text) => {
-      const oid = oidNamed(text);
-      assert.equal(SHARDED.keyOf(oid), objectPath("sharded", repository, oid));
-      assert.equal(FLAT.keyOf(oid), objectPath("flat", repository, oid));
-    }),
-  );
-});
-
 const oid = hex.map(oidNamed);
 const size = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 const whole = { noNullPrototype: true };
@@ -73,7 +55,7 @@ test("any other line is refused, and by the name of its object if it has one", (
           const request = parseRequest(line);
           assert.ok(["init", "upload", "download", "terminate"].includes(request.event));
           if ("size" in request)
-            assert.ok(isOid(request.oid) && Number.isSafeInteger(request.size) && request.size >= 0);
+            assert.ok(parseOid(request.oid) && Number.isSafeInteger(request.size) && request.size >= 0);
         } catch (error) {
           assert.ok(error instanceof RequestError, String(error));
           assert.ok(error.message.length < 250);

@@ -1,4 +1,5 @@
-import { isOid, type Oid } from "./oid.ts";
+// All of lfs-protocol would bring the schemas of its messages, whose library takes longer to load than everything else here.
+import { parseOid, type Oid } from "@holdall/lfs-protocol/oid";
 
 // What git-lfs and a custom transfer agent say to each other, a line of JSON each (git-lfs: docs/custom-transfers.md).
 
@@ -59,7 +60,7 @@ export class RequestError extends Error {
 /** @throws RequestError for anything but a request */
 export function parseRequest(line: string): Request {
   const fields = parseObject(line);
-  const { event, oid, size, path, operation, remote } = fields;
+  const { event, oid: name, size, path, operation, remote } = fields;
   switch (event) {
     case "init":
       if (operation !== "upload" && operation !== "download") {
@@ -70,7 +71,8 @@ export function parseRequest(line: string): Request {
       return { event };
     case "upload":
     case "download": {
-      if (!isOid(oid)) throw new RequestError(`${shown(oid)} is not the name of an object`, nameIn(oid));
+      const oid = parseOid(name);
+      if (oid === undefined) throw new RequestError(`${shown(name)} is not the name of an object`, nameIn(name));
       if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
         throw new RequestError(`${shown(size)} is no size of an object`, oid);
       }
@@ -81,7 +83,7 @@ export function parseRequest(line: string): Request {
     default:
       throw new RequestError(
         `this agent does not know the event ${shown(event)}: it may be older than this git-lfs`,
-        nameIn(oid),
+        nameIn(name),
       );
   }
 }

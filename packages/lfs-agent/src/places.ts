@@ -1,5 +1,6 @@
+import { flatPath, shardedPath } from "@holdall/lfs-protocol/layout";
+import type { Oid } from "@holdall/lfs-protocol/oid";
 import { parseKey, type ObjectKey, type ObjectStore } from "@holdall/object-store/open";
-import type { Oid } from "./oid.ts";
 
 /** A way to keep objects in a store. */
 export interface Place {
@@ -8,13 +9,11 @@ export interface Place {
   readonly packed?: "zstd" | "gzip";
 }
 
-// The first two are lfs-protocol's layouts of the same names; see `oid.ts` for why they are not taken from there.
-
 /** As mirrors and bare repositories keep objects. */
-export const SHARDED: Place = { keyOf: (oid) => parseKey(`lfs/objects/${oid.slice(0, 2)}/${oid.slice(2, 4)}/${oid}`) };
+export const SHARDED: Place = { keyOf: (oid) => parseKey(shardedPath(oid)) };
 
 /** As git-remote-s3 keeps them. */
-export const FLAT: Place = { keyOf: (oid) => parseKey(`lfs/${oid}`) };
+const FLAT: Place = { keyOf: (oid) => parseKey(flatPath(oid)) };
 
 /** As lfs-s3 keeps them, by its setting `compression`. Nothing is written there. */
 const PACKED: readonly Place[] = [

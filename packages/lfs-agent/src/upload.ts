@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
+import type { Oid } from "@holdall/lfs-protocol/oid";
 import { errnoOf, StorageError, type ObjectKey } from "@holdall/object-store/open";
 import { TransferError } from "./errors.ts";
 import type { Wanted } from "./messages.ts";
-import type { Oid } from "./oid.ts";
 import { uploadInParts } from "./parts.ts";
 import { patiently } from "./patience.ts";
 import { SHARDED } from "./places.ts";

@@ -19,8 +19,18 @@ export function objectPath(layout: Layout, repository: RepositoryName, oid: Oid)
     case "per-repository":
       return `${repository}/${oid}`;
     case "flat":
-      return `lfs/${oid}`;
+      return flatPath(oid);
     case "sharded":
-      return `lfs/objects/${oid.slice(0, 2)}/${oid.slice(2, 4)}/${oid}`;
+      return shardedPath(oid);
   }
+}
+
+/** As {@link objectPath} in the layout `flat`, which knows no repositories. */
+export function flatPath(oid: Oid): string {
+  return `lfs/${oid}`;
+}
+
+/** As {@link objectPath} in the layout `sharded`, which knows no repositories. */
+export function shardedPath(oid: Oid): string {
+  return `lfs/objects/${oid.slice(0, 2)}/${oid.slice(2, 4)}/${oid}`;
 }
