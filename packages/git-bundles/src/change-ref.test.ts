@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { stat } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { GitStoreError } from "@holdall/git-store";
 import { MemoryStore, StorageError, type ObjectStat, type ObjectStore } from "@holdall/object-store";
 import fc from "fast-check";
 import { Bench, keysOf, putText, watched, type Call } from "../test/bench.ts";
-import { changeRef, uploadBundle, type RefChange } from "./change-ref.ts";
+import { changeRef, uploadBundle, type Archive, type RefChange } from "./change-ref.ts";
 import { importBundles } from "./import.ts";
 import { bundleKey, markKey } from "./layout.ts";
 import { bundlesOf, readBundles, type BundleListing } from "./listing.ts";
@@ -33,7 +34,12 @@ async function scene(t: TestContext): Promise<Scene> {
 async function push(
   { bench, second }: Scene,
   store: ObjectStore,
-  o: { readonly to?: string | undefined; readonly expected: string | undefined; readonly warnings?: string[] },
+  o: {
+    readonly to?: string | undefined;
+    readonly expected: string | undefined;
+    readonly warnings?: string[];
+    readonly archive?: Archive;
+  },
 ): Promise<string | undefined> {
   const oid = "to" in o ? o.to : second;
   let to: RefChange["to"];
@@ -46,6 +52,7 @@ async function push(
     to,
     refuse: async ({ refs }: BundleListing) => (refs.get(REF)?.oid === o.expected ? undefined : "fetch first"),
     contains: (a: string, b: string) => bench.git.isAncestor(a, b),
+    archive: o.archive,
     warn: (text: string) => void o.warnings?.push(text),
   };
   return await changeRef(store, change, IMPATIENT);
@@ -155,7 +162,11 @@ test("whoever loses the lock and nobody has pushed is not told ok, and both valu
 });
 
 test("whoever loses the lock while removing what was replaced removes no more, however the ref has moved since", async (t) => {
-  for (const isForcedBack of [true, false]) {
+  for (const [isForcedBack, isDeletion] of [
+    [true, false],
+    [false, false],
+    [true, true],
+  ]) {
     const one = await scene(t);
     const { bench, store, first, second } = one;
     // What a push has left that was killed: the value's own past.
@@ -180,13 +191,89 @@ test("whoever loses the lock while removing what was replaced removes no more, h
         await store.delete(bundleKey(REF, value));
       },
     });
-    await assert.rejects(push(one, slow, { expected: value }), { code: "contended" });
+    const to = isDeletion ? undefined : second;
+    await assert.rejects(push(one, slow, { expected: value, to }), { code: "contended" });
     assert.deepEqual(
       (await keysOf(store, "refs/")).filter((key) => key.endsWith(".bundle")),
       [bundleKey(REF, isForcedBack ? value : first)],
     );
     t.mock.reset();
   }
+});
+
+test("whoever loses the lock of a new ref is not told ok, and leaves no second head when another has made it", async (t) => {
+  const one = await scene(t);
+  const { bench, store, first } = one;
+  await store.delete(bundleKey(REF, first));
+  const slow = watched(store, {
+    before: async (call) => {
+      if (call !== "copy") return;
+      standStill(t);
+      await putText(store, markKey(REF, "lock"), "somebody else");
+      await bench.publish(store, REF, first);
+    },
+  });
+  await assert.rejects(push(one, slow, { expected: undefined }), { code: "contended" });
+  assert.equal(await valueIn(store), first);
+  assert.equal(bundlesOf(await readBundles(store), REF).length, 1);
+});
+
+test("several bundles of a ref become one when nothing is lost by it, and otherwise it is refused", async (t) => {
+  const one = await scene(t);
+  const { bench, store, first, second } = one;
+  const other = await bench.publish(store, REF, bench.do("commit-tree", "-m", "other", `${first}^{tree}`));
+  const merged = bench.do("commit-tree", "-p", first, "-p", other, "-m", "merged", `${first}^{tree}`);
+  const seen = dated(store, [other, first, second, merged]);
+  assert.match((await push(one, seen, { expected: first })) ?? "", /one of them is nowhere else/);
+  assert.match((await push(one, seen, { expected: first, to: undefined })) ?? "", /one of them is nowhere else/);
+  assert.equal(await push(one, seen, { expected: first, to: merged }), undefined);
+  // As a push leaves it that was killed, and somebody goes back to what was.
+  await putText(store, bundleKey(REF, first), "by another program");
+  assert.equal(await push(one, seen, { expected: merged, to: first }), undefined);
+  const [left, ...more] = bundlesOf(await readBundles(store), REF);
+  assert.deepEqual([left?.oid, left?.size, more], [first, "by another program".length, []]);
+});
+
+test("a bundle that another program puts where ours was to go is not replaced, nor taken for ours", async (t) => {
+  const one = await scene(t);
+  const { store, first, second } = one;
+  const meanwhile = watched(store, {
+    before: async (call) => {
+      if (call === "copy") await putText(store, bundleKey(REF, second), "theirs");
+    },
+  });
+  await assert.rejects(push(one, meanwhile, { expected: first }), {
+    code: "not-found",
+    message: /was replaced before/,
+  });
+  const sizes = new Map(bundlesOf(await readBundles(store), REF).map(({ oid, size }) => [oid, size]));
+  assert.deepEqual([sizes.size, sizes.get(second)], [2, "theirs".length]);
+});
+
+test("what was to be copied and is another by then is not copied", async (t) => {
+  const one = await scene(t);
+  const { store, first } = one;
+  const meanwhile = watched(store, {
+    before: async (call, [from]) => {
+      if (call === "copy") await putText(store, String(from), "another");
+    },
+  });
+  await assert.rejects(push(one, meanwhile, { expected: first }), { code: "not-found" });
+  assert.deepEqual(await keysOf(store, "refs/"), [bundleKey(REF, first)]);
+});
+
+test("a lock under which git-remote-s3 may still be sending as much is not taken over", async (t) => {
+  const { store, second } = await scene(t);
+  await putText(store, markKey(REF, "lock"));
+  const from = { key: bundleKey(REF, second), size: 2 ** 30, etag: "any" };
+  const change = {
+    ref: REF,
+    to: { oid: second, from },
+    refuse: async () => "the lock is ours",
+    contains: async () => false,
+    warn: () => undefined,
+  };
+  await assert.rejects(changeRef(store, change, { ttl: -1, patience: 0 }), { code: "contended" });
 });
 
 test("what somebody has put in the place of what was replaced stays", async (t) => {
@@ -248,6 +335,50 @@ test("whoever uploads while the repository is imported in place is not told ok, 
     const outcome = await push(one, slow, { expected: first, to: to && second });
     assert.match(outcome ?? "", /the repository was imported meanwhile: fetch, then push again/);
     assert.deepEqual(await keysOf(store, REF), [`${REF}/${first}.bundle`]);
+  }
+});
+
+test("a removal that fails in passing is made again, and nobody hears of it", async (t) => {
+  const one = await scene(t);
+  const { store, first, second } = one;
+  const warnings: string[] = [];
+  let failures = 0;
+  const busy = watched(store, {
+    before: (call, [key]) => {
+      if (call === "delete" && String(key).includes(first) && (failures += 1) < 3)
+        throw new StorageError("throttled", "too many requests");
+    },
+  });
+  assert.equal(await push(one, busy, { expected: first, warnings }), undefined);
+  assert.deepEqual([warnings, failures, await valueIn(store)], [[], 3, second]);
+});
+
+test("a zip that could not be put, or is no longer ours to put, takes nothing from the push", async (t) => {
+  const { folder } = await Bench.create(t);
+  const path = join(folder, "repo.zip");
+  await writeFile(path, "PK");
+  for (const [moment, message] of [
+    ["put", /its repo\.zip is not up to date: you may not write/],
+    ["deleted", /its repo\.zip is not up to date: the lock .* was taken over/],
+  ] as const) {
+    const one = await scene(t);
+    const { store, first, second } = one;
+    const warnings: string[] = [];
+    const faulty = watched(store, {
+      before: (call, [key]) => {
+        if (moment === "put" && call === "put" && String(key).endsWith("repo.zip"))
+          throw new StorageError("denied", "you may not write");
+      },
+      after: async (call, [key]) => {
+        if (moment !== "deleted" || call !== "delete" || !String(key).includes(first)) return;
+        standStill(t);
+        await putText(store, markKey(REF, "lock"), "somebody else");
+      },
+    });
+    const archive = { path, size: 2, oid: second, summary: "two" };
+    assert.equal(await push(one, faulty, { expected: first, warnings, archive }), undefined);
+    assert.match(warnings.join(), message);
+    assert.equal(await store.stat(markKey(REF, "archive")), undefined);
   }
 });
 
