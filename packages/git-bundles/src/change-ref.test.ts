@@ -264,7 +264,9 @@ test("what was to be copied and is another by then is not copied", async (t) => 
 
 test("a lock under which git-remote-s3 may still be sending as much is not taken over", async (t) => {
   const { store, second } = await scene(t);
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() - 100_000 });
   await putText(store, markKey(REF, "lock"));
+  t.mock.timers.reset();
   const from = { key: bundleKey(REF, second), size: 2 ** 30, etag: "any" };
   const change = {
     ref: REF,
@@ -273,7 +275,8 @@ test("a lock under which git-remote-s3 may still be sending as much is not taken
     contains: async () => false,
     warn: () => undefined,
   };
-  await assert.rejects(changeRef(store, change, { ttl: -1, patience: 0 }), { code: "contended" });
+  await assert.rejects(changeRef(store, change, IMPATIENT), { code: "contended" });
+  assert.equal(await changeRef(store, { ...change, to: undefined }, IMPATIENT), "the lock is ours");
 });
 
 test("what somebody has put in the place of what was replaced stays", async (t) => {
