@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { after, test, type TestContext } from "node:test";
 import { GitStoreError } from "@holdall/git-store";
 import { MemoryStore, StorageError, type ObjectStat, type ObjectStore } from "@holdall/object-store";
 import fc from "fast-check";
@@ -14,6 +14,10 @@ import { bundlesOf, readBundles, type BundleListing } from "./listing.ts";
 const REF = "refs/heads/main";
 const IMPATIENT = { patience: 0 };
 
+// One repository for all tests: what they add to it is in nobody's way.
+const shared = await Bench.create({ after });
+const [ONE, TWO] = [await shared.commit("one"), await shared.commit("two")];
+
 interface Scene {
   readonly bench: Bench;
   readonly store: MemoryStore;
@@ -22,13 +26,10 @@ interface Scene {
 }
 
 /** A ref with one commit in the store, and one more commit here. */
-async function scene(t: TestContext): Promise<Scene> {
-  const bench = await Bench.create(t);
+async function scene(): Promise<Scene> {
   const store = new MemoryStore();
-  await bench.commit("one");
-  const first = await bench.publish(store, REF);
-  const second = await bench.commit("two");
-  return { bench, store, first, second };
+  await shared.publish(store, REF, ONE);
+  return { bench: shared, store, first: ONE, second: TWO };
 }
 
 async function push(
@@ -83,8 +84,8 @@ function standStill(t: TestContext): void {
 const valueIn = async (store: ObjectStore): Promise<string | undefined> =>
   (await readBundles(store)).refs.get(REF)?.oid;
 
-test("a ref moves, or is refused when somebody else has moved it meanwhile", async (t) => {
-  const one = await scene(t);
+test("a ref moves, or is refused when somebody else has moved it meanwhile", async () => {
+  const one = await scene();
   const { store, first, second } = one;
   assert.equal(await push(one, store, { expected: undefined }), "fetch first");
   assert.equal(await valueIn(store), first);
@@ -96,9 +97,9 @@ test("a ref moves, or is refused when somebody else has moved it meanwhile", asy
 });
 
 for (const moment of ["before", "after"] as const) {
-  test(`an answer that is lost (${moment} it was done) at any change leaves the old value or the new one, and the next push goes on`, async (t) => {
+  test(`an answer that is lost (${moment} it was done) at any change leaves the old value or the new one, and the next push goes on`, async () => {
     for (let nth = 1; ; nth += 1) {
-      const one = await scene(t);
+      const one = await scene();
       const { store, first, second } = one;
       let count = 0;
       let struck: Call | undefined;
@@ -130,7 +131,7 @@ for (const moment of ["before", "after"] as const) {
 }
 
 test("whoever loses the lock while copying is not told ok, and leaves no second head when another has pushed", async (t) => {
-  const one = await scene(t);
+  const one = await scene();
   const { bench, store, first } = one;
   bench.do("checkout", "--quiet", "-b", "side", first);
   const theirs = await bench.commit("theirs");
@@ -148,7 +149,7 @@ test("whoever loses the lock while copying is not told ok, and leaves no second 
 });
 
 test("whoever loses the lock and nobody has pushed is not told ok, and both values are there for the next one", async (t) => {
-  const one = await scene(t);
+  const one = await scene();
   const { store, first, second } = one;
   const slow = watched(store, {
     before: async (call) => {
@@ -167,7 +168,7 @@ test("whoever loses the lock while removing what was replaced removes no more, h
     [false, false],
     [true, true],
   ]) {
-    const one = await scene(t);
+    const one = await scene();
     const { bench, store, first, second } = one;
     // What a push has left that was killed: the value's own past.
     const root = await bench.publish(store, REF, bench.do("commit-tree", "-m", "root", `${first}^{tree}`));
@@ -202,7 +203,7 @@ test("whoever loses the lock while removing what was replaced removes no more, h
 });
 
 test("whoever loses the lock of a new ref is not told ok, and leaves no second head when another has made it", async (t) => {
-  const one = await scene(t);
+  const one = await scene();
   const { bench, store, first } = one;
   await store.delete(bundleKey(REF, first));
   const slow = watched(store, {
@@ -218,8 +219,8 @@ test("whoever loses the lock of a new ref is not told ok, and leaves no second h
   assert.equal(bundlesOf(await readBundles(store), REF).length, 1);
 });
 
-test("several bundles of a ref become one when nothing is lost by it, and otherwise it is refused", async (t) => {
-  const one = await scene(t);
+test("several bundles of a ref become one when nothing is lost by it, and otherwise it is refused", async () => {
+  const one = await scene();
   const { bench, store, first, second } = one;
   const other = await bench.publish(store, REF, bench.do("commit-tree", "-m", "other", `${first}^{tree}`));
   const merged = bench.do("commit-tree", "-p", first, "-p", other, "-m", "merged", `${first}^{tree}`);
@@ -234,8 +235,8 @@ test("several bundles of a ref become one when nothing is lost by it, and otherw
   assert.deepEqual([left?.oid, left?.size, more], [first, "by another program".length, []]);
 });
 
-test("a bundle that another program puts where ours was to go is not replaced, nor taken for ours", async (t) => {
-  const one = await scene(t);
+test("a bundle that another program puts where ours was to go is not replaced, nor taken for ours", async () => {
+  const one = await scene();
   const { store, first, second } = one;
   const meanwhile = watched(store, {
     before: async (call) => {
@@ -250,8 +251,8 @@ test("a bundle that another program puts where ours was to go is not replaced, n
   assert.deepEqual([sizes.size, sizes.get(second)], [2, "theirs".length]);
 });
 
-test("what was to be copied and is another by then is not copied", async (t) => {
-  const one = await scene(t);
+test("what was to be copied and is another by then is not copied", async () => {
+  const one = await scene();
   const { store, first } = one;
   const meanwhile = watched(store, {
     before: async (call, [from]) => {
@@ -263,7 +264,7 @@ test("what was to be copied and is another by then is not copied", async (t) => 
 });
 
 test("a lock under which git-remote-s3 may still be sending as much is not taken over", async (t) => {
-  const { store, second } = await scene(t);
+  const { store, second } = await scene();
   t.mock.timers.enable({ apis: ["Date"], now: Date.now() - 100_000 });
   await putText(store, markKey(REF, "lock"));
   t.mock.timers.reset();
@@ -279,8 +280,8 @@ test("a lock under which git-remote-s3 may still be sending as much is not taken
   assert.equal(await changeRef(store, { ...change, to: undefined }, IMPATIENT), "the lock is ours");
 });
 
-test("what somebody has put in the place of what was replaced stays", async (t) => {
-  const one = await scene(t);
+test("what somebody has put in the place of what was replaced stays", async () => {
+  const one = await scene();
   const { store, first, second } = one;
   const warnings: string[] = [];
   const meanwhile = watched(store, {
@@ -295,8 +296,8 @@ test("what somebody has put in the place of what was replaced stays", async (t) 
   assert.equal((await keysOf(store, `${REF}/${first}`)).length, 1);
 });
 
-test("a push whose predecessor cannot be removed, and counts as the later one, is not told ok", async (t) => {
-  const one = await scene(t);
+test("a push whose predecessor cannot be removed, and counts as the later one, is not told ok", async () => {
+  const one = await scene();
   const { store, first, second } = one;
   const stuck = watched(store, {
     before: (call, [key]) => {
@@ -308,8 +309,8 @@ test("a push whose predecessor cannot be removed, and counts as the later one, i
   assert.equal((await keysOf(store, REF)).length, 2);
 });
 
-test("a removal whose answer is lost, and which is refused when it is made again, is done", async (t) => {
-  const one = await scene(t);
+test("a removal whose answer is lost, and which is refused when it is made again, is done", async () => {
+  const one = await scene();
   const { store, first, second } = one;
   const warnings: string[] = [];
   let lost = 0;
@@ -323,9 +324,9 @@ test("a removal whose answer is lost, and which is refused when it is made again
   assert.deepEqual([warnings, await keysOf(store, "refs/")], [[], [`${REF}/${second}.bundle`]]);
 });
 
-test("whoever uploads while the repository is imported in place is not told ok, and leaves the bundles as they were imported", async (t) => {
+test("whoever uploads while the repository is imported in place is not told ok, and leaves the bundles as they were imported", async () => {
   for (const to of ["second", undefined] as const) {
-    const one = await scene(t);
+    const one = await scene();
     const { store, first, second } = one;
     let isImported = false;
     const slow = watched(store, {
@@ -341,8 +342,8 @@ test("whoever uploads while the repository is imported in place is not told ok, 
   }
 });
 
-test("a removal that fails in passing is made again, and nobody hears of it", async (t) => {
-  const one = await scene(t);
+test("a removal that fails in passing is made again, and nobody hears of it", async () => {
+  const one = await scene();
   const { store, first, second } = one;
   const warnings: string[] = [];
   let failures = 0;
@@ -364,7 +365,7 @@ test("a zip that could not be put, or is no longer ours to put, takes nothing fr
     ["put", /its repo\.zip is not up to date: you may not write/],
     ["deleted", /its repo\.zip is not up to date: the lock .* was taken over/],
   ] as const) {
-    const one = await scene(t);
+    const one = await scene();
     const { store, first, second } = one;
     const warnings: string[] = [];
     const faulty = watched(store, {
@@ -385,8 +386,8 @@ test("a zip that could not be put, or is no longer ours to put, takes nothing fr
   }
 });
 
-test("what could not be removed is said, and is no reason to call the push failed", async (t) => {
-  const one = await scene(t);
+test("what could not be removed is said, and is no reason to call the push failed", async () => {
+  const one = await scene();
   const { store, first, second } = one;
   const warnings: string[] = [];
   const stuck = watched(store, {

@@ -3,7 +3,6 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { LocalGit } from "@holdall/git-store";
 import { parseKey, type ObjectStore } from "@holdall/object-store";
 
@@ -28,7 +27,7 @@ export class Bench {
     this.git = new LocalGit(join(folder, ".git"));
   }
 
-  static async create(t: TestContext, format = "sha1"): Promise<Bench> {
+  static async create(t: { readonly after: (undo: () => Promise<void>) => void }, format = "sha1"): Promise<Bench> {
     const folder = await mkdtemp(join(tmpdir(), "holdall-bench-"));
     t.after(() => rm(folder, { recursive: true, force: true }));
     const bench = new Bench(folder);
