@@ -251,6 +251,18 @@ test("a bundle that another program puts where ours was to go is not replaced, n
   assert.deepEqual([sizes.size, sizes.get(second)], [2, "theirs".length]);
 });
 
+test("a copy whose answer is lost, and whose source is gone when it is made again, is done", async () => {
+  const one = await scene();
+  const { store, first, second } = one;
+  const faulty = watched(store, {
+    after: async (call, [from]) => {
+      if (call === "copy") throw new StorageError("not-found", `there is no object ${String(from)}`);
+    },
+  });
+  assert.equal(await push(one, faulty, { expected: first }), undefined);
+  assert.deepEqual(await keysOf(store, "refs/"), [bundleKey(REF, second)]);
+});
+
 test("what was to be copied and is another by then is not copied", async () => {
   const one = await scene();
   const { store, first } = one;

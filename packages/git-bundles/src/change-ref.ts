@@ -146,8 +146,8 @@ async function place(store: ObjectStore, from: ObjectVersion, to: ObjectKey): Pr
   try {
     return await store.copy(from.key, to, { fromEtag: from.etag, ifAbsent: true });
   } catch (error) {
-    if (!(error instanceof StorageError) || error.code === "not-found") throw error;
-    // No answer came, or a late one: we hold the lock, so what is there now came from us.
+    if (!(error instanceof StorageError)) throw error;
+    // No answer came, or a late one, by when what was to be copied may be gone: we hold the lock, so what is there came from us.
     const there = await store.stat(to);
     if (there?.size === from.size) return there;
     throw error.code === "conflict" ? vanished(from, error) : error;

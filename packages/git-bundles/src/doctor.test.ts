@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MemoryStore, parseKey } from "@holdall/object-store";
+import { MemoryStore, parseKey, StorageError } from "@holdall/object-store";
 import { keysOf, putText, watched } from "../test/bench.ts";
 import { diagnose, planRepairs, type BundleFinding } from "./doctor.ts";
 import { readBundles, readHead } from "./listing.ts";
@@ -86,16 +86,61 @@ test("what has changed since it was found is left alone", async () => {
   await assert.rejects(repair(store, plan, IMPATIENT), { code: "contended" });
 });
 
-test("a bundle that is replaced in the middle of a repair stays", async () => {
+test("heads stay when the one that was to be kept is gone, or was never there", async () => {
+  for (const [keep, gone] of [
+    [B, B],
+    [C, undefined],
+  ]) {
+    const store = await storeOf(...[B, A].map((oid) => `refs/heads/main/${oid}.bundle`));
+    if (gone !== undefined) await store.delete(parseKey(`refs/heads/main/${gone}.bundle`));
+    const before = await keysOf(store);
+    const plan = { kind: "keep-bundle", ref: "refs/heads/main", keep, found: [A, B], remove: [A, B] } as const;
+    await assert.rejects(repair(store, plan), { code: "contended" });
+    assert.deepEqual(await keysOf(store), before);
+  }
+});
+
+test("whoever loses the lock in the middle of a repair deletes nothing", async (t) => {
   const store = await storeOf(...[B, A].map((oid) => `refs/heads/main/${oid}.bundle`));
   const [plan = assert.fail()] = planRepairs(await diagnose(store));
-  const meanwhile = watched(store, {
-    before: async (call, [key]) => {
-      if (call === "delete" && String(key).includes(B)) await putText(store, `refs/heads/main/${B}.bundle`, "theirs");
+  const slow = watched(store, {
+    after: async (call) => {
+      if (call !== "copy") return;
+      const then = performance.now() + HOUR;
+      t.mock.method(performance, "now", () => then);
+      await putText(store, "refs/heads/main/LOCK#.lock", "somebody else");
     },
   });
-  await assert.rejects(repair(meanwhile, plan), { code: "conflict" });
-  assert.equal((await keysOf(store, `refs/heads/main/${B}`)).length, 1);
+  await assert.rejects(repair(slow, plan), { code: "contended" });
+  assert.equal((await readBundles(store)).older.get("refs/heads/main")?.length, 1);
+});
+
+test("a copy of a repair's whose answer is lost is done", async () => {
+  const store = await storeOf(...[B, A].map((oid) => `refs/heads/main/${oid}.bundle`));
+  const [plan = assert.fail()] = planRepairs(await diagnose(store));
+  const faulty = watched(store, {
+    after: (call) => {
+      if (call === "copy") throw new StorageError("unavailable", "no answer came", { uncertain: true });
+    },
+  });
+  const { moved } = await repair(faulty, plan);
+  const { refs, older } = await readBundles(store);
+  assert.deepEqual([older.size, refs.get(moved[0]?.ref ?? "")?.oid], [0, B]);
+});
+
+test("a bundle that is replaced in the middle of a repair stays, and does not become a branch", async () => {
+  for (const moment of ["copy", "delete"]) {
+    const store = await storeOf(...[B, A].map((oid) => `refs/heads/main/${oid}.bundle`));
+    const [plan = assert.fail()] = planRepairs(await diagnose(store));
+    const meanwhile = watched(store, {
+      before: async (call, [key]) => {
+        if (call === moment && String(key).includes(B)) await putText(store, `refs/heads/main/${B}.bundle`, "theirs");
+      },
+    });
+    await assert.rejects(repair(meanwhile, plan), { code: "conflict" });
+    assert.equal((await keysOf(store, `refs/heads/main/${B}`)).length, 1);
+    assert.equal((await keysOf(store, "refs/heads/main_")).length, moment === "copy" ? 0 : 1);
+  }
 });
 
 test("a repair that fails between copying and deleting loses nothing, and can be done again", async () => {
@@ -117,6 +162,7 @@ test("a stale lock is found and broken; one that is fresh is neither", async () 
   const store = await storeOf(`refs/heads/main/${A}.bundle`, "refs/heads/main/LOCK#.lock");
   await putText(store, "HEAD", "refs/heads/main");
   assert.deepEqual(await diagnose(store), []);
+  assert.deepEqual(kinds(await diagnose(store, { ...later(0.01), lockTtl: 10 })), ["stale-lock"]);
   const findings = await diagnose(store, later(1));
   assert.deepEqual(kinds(findings), ["stale-lock"]);
   const [plan = assert.fail()] = planRepairs(findings);
@@ -179,6 +225,9 @@ test("a ref is protected and no longer, made the head, and deleted, when it is t
   await assert.rejects(unprotectRef(store, "refs/heads/x"), { code: "refused" });
   await assert.rejects(deleteRef(store, "refs/heads/x"), { code: "refused", message: /clones begin with/ });
   await setHead(store, "refs/heads/main");
+  await putText(store, `refs/heads/x/${A}.bundle`);
+  await assert.rejects(deleteRef(store, "refs/heads/x"), { code: "refused", message: /several bundles/ });
+  await store.delete(parseKey(`refs/heads/x/${A}.bundle`));
   await deleteRef(store, "refs/heads/x");
   await assert.rejects(deleteRef(store, "refs/heads/x"), { code: "refused", message: /there is no/ });
   assert.deepEqual(await keysOf(store, "refs/heads/"), [`refs/heads/main/${A}.bundle`, `refs/heads/x/y/${C}.bundle`]);
