@@ -90,7 +90,7 @@ test("heads stay when the one that was to be kept is gone, or was never there", 
   for (const [keep, gone] of [
     [B, B],
     [C, undefined],
-  ]) {
+  ] as const) {
     const store = await storeOf(...[B, A].map((oid) => `refs/heads/main/${oid}.bundle`));
     if (gone !== undefined) await store.delete(parseKey(`refs/heads/main/${gone}.bundle`));
     const before = await keysOf(store);
