@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { GitStore } from "@holdall/git-store";
+import { GitStore, type Draft, type Manifest } from "@holdall/git-store";
 import { FsStore, MemoryStore, parseKey, StorageError, type ObjectStore } from "@holdall/object-store";
 import { setVariable } from "../../../test/support/environment.ts";
 import { Bench, keysOf, putText, watched } from "../test/bench.ts";
@@ -74,6 +74,12 @@ for (const format of ["sha1", "sha256"]) {
   });
 }
 
+async function changed(store: ObjectStore, change: (now: Manifest) => Draft["next"]): Promise<void> {
+  const make = (now: Manifest | undefined): Draft => ({ next: change(now ?? assert.fail()), updates: [] });
+  const git = new GitStore(store);
+  await git.commit({ log: { what: "push" }, make }, await git.read());
+}
+
 /** Of the bundles and what goes with them: the packs' repository has a key of its own there. */
 async function bundleKeys(store: MemoryStore): Promise<readonly string[]> {
   return (await keysOf(store, "refs/")).filter((key) => key !== "refs/holdall.lock");
@@ -119,7 +125,13 @@ test("bundles are not removed while there is nothing else, or while they have wh
 });
 
 test("whoever pushes to the bundles meanwhile makes the import refuse, and nothing is published", async (t) => {
-  for (const change of ["push", "lock"] as const) {
+  const changes: Readonly<Record<string, (bench: Bench, store: ObjectStore) => Promise<unknown>>> = {
+    push: (bench, store) => bench.publish(store, "refs/heads/main"),
+    lock: (_, store) => putText(store, "refs/heads/main/LOCK#.lock"),
+    protection: (_, store) => putText(store, "refs/heads/feature/a/PROTECTED#"),
+    head: (_, store) => putText(store, "HEAD", "refs/heads/feature/a"),
+  };
+  for (const change of Object.values(changes)) {
     const [inner, into] = [new MemoryStore(), new MemoryStore()];
     const { bench } = await written(t, inner);
     await bench.commit("late");
@@ -128,8 +140,7 @@ test("whoever pushes to the bundles meanwhile makes the import refuse, and nothi
       after: async (call) => {
         if (call !== "get" || done) return;
         done = true;
-        if (change === "push") await bench.publish(inner, "refs/heads/main");
-        else await putText(inner, "refs/heads/main/LOCK#.lock");
+        await change(bench, inner);
       },
     });
     await assert.rejects(importBundles({ from, into }), { code: "contended" });
@@ -174,6 +185,35 @@ test("a bundle that is damaged, or not what it is named after, ends the import w
   await putText(from, `refs/heads/main/${other}.bundle`, (await readFile(path)).toString("latin1"));
   await assert.rejects(importBundles({ from, into }));
   assert.equal(await new GitStore(into).read(), undefined);
+});
+
+test("of two who import at once one does, and what others have pushed since stays", async (t) => {
+  const [from, into] = [new MemoryStore(), new MemoryStore()];
+  const { refs } = await written(t, from);
+  const oid = refs.get("refs/tags/light") ?? assert.fail();
+  const meanwhile = watched(into, {
+    before: async (call, [key]) => {
+      if (call !== "put" || !String(key).endsWith("manifest.json") || (await new GitStore(into).read()) !== undefined)
+        return;
+      await importBundles({ from, into });
+      await changed(into, (now) => ({ ...now, refs: new Map([...now.refs, ["refs/heads/new", { oid }]]) }));
+    },
+  });
+  await assert.rejects(importBundles({ from, into: meanwhile }), {
+    code: "contended",
+    message: /somebody else has just imported it/,
+  });
+  assert.equal((await refsIn(into)).get("refs/heads/new"), oid);
+  await assert.rejects(importBundles({ from, into }), { code: "refused", message: /refs\/heads\/new is another/ });
+});
+
+test("all that was imported is looked for anew when it is imported again, and not taken from the manifest", async (t) => {
+  const store = new MemoryStore();
+  await written(t, store);
+  await importBundles({ from: store, into: store });
+  await changed(store, (now) => ({ ...now, packs: [] }));
+  await assert.rejects(importBundles({ from: store, into: store }), { code: "corrupt", message: /is not whole/ });
+  await assert.rejects(removeBundles({ store }), { code: "corrupt", message: /is not whole/ });
 });
 
 test("what was stored and does not come back as it was is not published", async (t) => {
@@ -222,9 +262,10 @@ test("a folder that was imported in place is a repository to git when the bundle
   const store = new FsStore(folder);
   t.after(() => store.close());
   const { bench, refs } = await written(t, store);
+  await putText(store, "HEAD", "refs/heads/feature/a");
   await importBundles({ from: store, into: store });
   await removeBundles({ store });
   const manifest = (await new GitStore(store).read())?.manifest;
-  assert.equal(manifest?.head, "refs/heads/main");
+  assert.equal(manifest?.head, "refs/heads/feature/a");
   assert.equal(bench.do("--git-dir", folder, "cat-file", "-t", refs.get("refs/heads/main") ?? ""), "commit");
 });

@@ -171,7 +171,7 @@ function requireUnchanged(before: BundleListing, now: BundleListing): void {
 }
 
 function stateOf({ refs, older, protectedRefs, head }: BundleListing): string {
-  const bundles = [...refs.values(), ...[...older.values()].flat()].map(({ key, etag }) => `${key} ${etag}`);
+  const bundles = [...refs.values(), ...[...older.values()].flat()].map(({ key }) => key);
   return JSON.stringify([bundles, [...protectedRefs].toSorted(), head]);
 }
 
