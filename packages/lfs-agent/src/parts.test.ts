@@ -4,7 +4,7 @@ import { appendFile, readdir, readFile, truncate, utimes, writeFile } from "node
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { test, type TestContext } from "node:test";
-import { parseKey, TraceLayer, type MultipartUploads, type ObjectStore } from "@holdall/object-store";
+import { parseKey, StorageError, TraceLayer, type MultipartUploads, type ObjectStore } from "@holdall/object-store";
 import { eventually } from "../../../test/support/eventually.ts";
 import type { SeededObject } from "../../../test/support/seeded-objects.ts";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
@@ -21,8 +21,9 @@ class WatchedParts extends TraceLayer {
   readonly sent: number[] = [];
   created = 0;
   blocked: readonly number[] = [];
-  /** Called before uploads are completed. */
+  /** Called before uploads are completed, and after. */
   beforeComplete: () => Promise<void> = async () => undefined;
+  afterComplete: () => void = () => undefined;
 
   constructor(inner: ObjectStore) {
     super(inner, () => undefined);
@@ -51,7 +52,9 @@ class WatchedParts extends TraceLayer {
       },
       complete: async (...args) => {
         await this.beforeComplete();
-        return await inner.complete(...args);
+        const completed = await inner.complete(...args);
+        this.afterComplete();
+        return completed;
       },
     };
   }
@@ -164,6 +167,21 @@ test("an upload that another process has completed meanwhile is done", async (t)
   };
   await assertDone(upload, await upload.again());
   assert.equal(others, 2);
+});
+
+test("an upload whose last answer is lost is done if the object is there, and goes on where it was if it is not", async (t) => {
+  const upload = await interrupted(t);
+  const fail = (): never => {
+    throw new StorageError("unavailable", "no answer came", { uncertain: true });
+  };
+  upload.store.beforeComplete = async () => fail();
+  const [answer] = await upload.again();
+  assert.ok(answer !== undefined && "error" in answer && answer.error?.code === 503);
+  assert.deepEqual(inOrder(upload.store.sent.splice(0)), [3, 4, 5]);
+  upload.store.beforeComplete = async () => undefined;
+  upload.store.afterComplete = fail;
+  await assertDone(upload, await upload.again());
+  assert.deepEqual(upload.store.sent, []);
 });
 
 test("a file that is damaged after the interruption ends the upload, in the store too", async (t) => {

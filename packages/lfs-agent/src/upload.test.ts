@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { FaultyLayer, StorageError, TraceLayer, type FaultPlan } from "@holdall/object-store";
+import { seededObject } from "../../../test/support/seeded-objects.ts";
 import { Session } from "../test/session.ts";
 import type { Answer } from "./messages.ts";
 
@@ -76,10 +77,11 @@ test("where the remote says that it is git-remote-s3's, no look is needed", asyn
 });
 
 test("a copy of another size is damaged, and is replaced", async (t) => {
-  for (const layout of ["sharded", "flat"]) {
+  for (const layout of ["sharded", "flat", "sharded, beside others that are flat"]) {
     const session = await Session.create(t);
     const object = await session.local(1, 1000);
     const key = layout === "flat" ? `lfs/${object.oid}` : sharded(object.oid);
+    if (layout !== "sharded") await session.keep(`lfs/${seededObject(2, 10).oid}`, seededObject(2, 10).bytes);
     await session.keep(key, object.bytes.subarray(1));
     assert.deepEqual(await session.says("upload", upload(object)), [{ event: "complete", oid: object.oid }]);
     assert.deepEqual(await session.kept(key), object.bytes);
