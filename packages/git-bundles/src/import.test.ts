@@ -187,6 +187,25 @@ test("a bundle that is damaged, or not what it is named after, ends the import w
   assert.equal(await new GitStore(into).read(), undefined);
 });
 
+test("bundles of what no ref reaches any more, or that nobody has imported, are not removed", async (t) => {
+  const store = new MemoryStore();
+  const { bench } = await written(t, store);
+  await importBundles({ from: store, into: store });
+  const imported = (await new GitStore(store).read())?.manifest ?? assert.fail();
+  const refsWithout = (...names: string[]): Manifest["refs"] =>
+    new Map([...imported.refs].filter(([ref]) => !names.includes(ref)));
+  // The pack still has the tag, and its commit is in a branch.
+  await changed(store, (now) => ({ ...now, refs: refsWithout("refs/tags/v1") }));
+  await assert.rejects(removeBundles({ store }), { code: "refused", message: /of refs\/tags\/v1 has what the repo/ });
+  await changed(store, (now) => ({ ...now, refs: imported.refs }));
+  const older = await bench.publish(store, "refs/heads/main", bench.do("commit-tree", "-m", "other", "main^{tree}"));
+  await assert.rejects(removeBundles({ store }), { code: "refused", message: new RegExp(`the bundle ${older} of`) });
+  await changed(store, (now) => ({ ...now, refs: new Map() }));
+  const discard = new Set([older, ...[...imported.refs.values()].map(({ oid }) => oid)]);
+  await assert.rejects(removeBundles({ store, discard }), { code: "refused", message: /all there is/ });
+  assert.equal((await bundleKeys(store)).filter((key) => key.endsWith(".bundle")).length, 6);
+});
+
 test("of two who import at once one does, and what others have pushed since stays", async (t) => {
   const [from, into] = [new MemoryStore(), new MemoryStore()];
   const { refs } = await written(t, from);
