@@ -158,6 +158,16 @@ test("an upload that the store has given up begins anew", async (t) => {
   assert.equal(upload.store.created, 2);
 });
 
+test("an upload that the store gives up at the last moment begins anew", async (t) => {
+  const upload = await interrupted(t);
+  const { upload: name } = JSON.parse((await noteLines(upload.session))[0] ?? "") as { upload: string };
+  upload.store.beforeComplete = async () => {
+    if (upload.store.created === 1) await upload.session.store.multipart?.abort(parseKey(upload.key), name);
+  };
+  await assertDone(upload, await upload.again());
+  assert.deepEqual(inOrder(upload.store.sent.splice(3)), PARTS);
+});
+
 test("an upload that another process has completed meanwhile is done", async (t) => {
   const upload = await interrupted(t);
   let others = 0;
@@ -175,6 +185,8 @@ test("an upload whose last answer is lost is done if the object is there, and go
     throw new StorageError("unavailable", "no answer came", { uncertain: true });
   };
   upload.store.beforeComplete = async () => fail();
+  // What is there is damaged, and nobody may take it for the object.
+  await upload.session.keep(upload.key, Buffer.from("short"));
   const [answer] = await upload.again();
   assert.ok(answer !== undefined && "error" in answer && answer.error?.code === 503);
   assert.deepEqual(inOrder(upload.store.sent.splice(0)), [3, 4, 5]);

@@ -89,8 +89,7 @@ class PartsUpload {
     const parts = await sendParts(this.#body(), this.#partSize, async (part, number, failed) => {
       const sha256 = Buffer.from(await webcrypto.subtle.digest("SHA-256", part)).toString("hex");
       const there = earlier?.get(number);
-      const sent =
-        there?.sha256 === sha256 && there.size === part.length ? there : await this.#send(part, number, failed, sha256);
+      const sent = there?.sha256 === sha256 ? there : await this.#send(part, number, failed, sha256);
       this.#progress += part.length;
       this.#o.progress(part.length);
       return sent;
