@@ -198,6 +198,7 @@ test("an upload whose last answer is lost is done if the object is there, and go
 
 test("a file that is damaged after the interruption ends the upload, in the store too", async (t) => {
   const upload = await interrupted(t);
+  const { upload: name } = JSON.parse((await noteLines(upload.session))[0] ?? "") as { upload: string };
   const { bytes, path } = upload.object;
   const damaged = Buffer.from(bytes);
   damaged[9 * MIB] = (damaged[9 * MIB] ?? 0) ^ 1;
@@ -207,6 +208,8 @@ test("a file that is damaged after the interruption ends the upload, in the stor
   assert.match(answer.error?.message ?? "", /in this clone is damaged, and was not sent/);
   assert.equal(await upload.session.kept(upload.key), undefined);
   assert.deepEqual(await upload.session.left("holdall/uploads"), []);
+  const parts = upload.session.store.multipart?.parts(parseKey(upload.key), name) ?? assert.fail();
+  await assert.rejects(Array.fromAsync(parts), { code: "not-found" });
   await writeFile(path, bytes);
   upload.store.sent.length = 0;
   await assertDone(upload, await upload.again());
