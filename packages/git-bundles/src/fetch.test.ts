@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { test } from "node:test";
 import { MemoryStore, parseKey, StorageError, type ObjectStore } from "@holdall/object-store";
 import { Bench, watched } from "../test/bench.ts";
@@ -85,6 +86,39 @@ test("a fetch that fails halfway leaves nothing that would hold off git's own cl
     packs.filter((name) => name.endsWith(".keep")),
     [],
   );
+});
+
+test("an object that no bundle has is said to be gone", async (t) => {
+  const [from, to, inner] = [await Bench.create(t), await Bench.create(t), new MemoryStore()];
+  await from.commit("one");
+  await from.publish(inner, MAIN);
+  const gone = `${"0".repeat(39)}1`;
+  await assert.rejects(fetchBundles([gone], await readBundles(inner), { store: inner, git: to.git }), {
+    code: "contended",
+    message: new RegExp(`${gone} is no longer in the repository`),
+  });
+});
+
+test("a bundle that lacks what its objects link to is refused, unless that is there already", async (t) => {
+  const [from, empty, full, inner] = [
+    await Bench.create(t),
+    await Bench.create(t),
+    await Bench.create(t),
+    new MemoryStore(),
+  ];
+  const one = await from.commit("one");
+  const pack = (...revisions: readonly string[]): Buffer => {
+    const input = revisions.map((revision) => `${from.do("rev-parse", revision)}\n`).join("");
+    return execFileSync("git", ["-C", from.folder, "pack-objects", "-q", "--stdout"], { input });
+  };
+  const bundle = Buffer.concat([Buffer.from(`# v2 git bundle\n${one} ${MAIN}\n\n`), pack("main")]);
+  await inner.put(bundleKey(MAIN, one), Readable.from([bundle]), { size: bundle.length });
+  const listing = await readBundles(inner);
+  await assert.rejects(fetchBundles([one], listing, { store: inner, git: empty.git }), { name: "GitError" });
+  assert.equal((await empty.git.typesOf([one])).size, 0);
+  execFileSync("git", ["-C", full.folder, "unpack-objects", "-q"], { input: pack("main^{tree}", "main:one.txt") });
+  await fetchBundles([one], listing, { store: inner, git: full.git });
+  assert.ok(await full.git.isComplete([one]));
 });
 
 test("an object that lacks something it reaches is fetched anew", async (t) => {

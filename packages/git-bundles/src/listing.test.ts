@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MemoryStore } from "@holdall/object-store";
+import { MemoryStore, StorageError } from "@holdall/object-store";
 import fc from "fast-check";
 import { putText } from "../test/bench.ts";
 import { bundleKey, markKey, pieceAt, whyUnfit } from "./layout.ts";
@@ -105,6 +105,10 @@ test("HEAD is what is there, in either way of writing it, or what one would gues
     await putText(store, "HEAD", text);
     assert.equal(await readHead(store), head, text.slice(0, 40));
   }
+  store.get = async () => {
+    throw new StorageError("denied", "you may not read");
+  };
+  await assert.rejects(readHead(store), { code: "denied" });
   const refs = (...names: string[]): Parameters<typeof headOf>[0]["refs"] =>
     new Map(
       names.map((name) => [
