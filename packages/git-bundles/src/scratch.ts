@@ -18,7 +18,7 @@ export class Scratch implements AsyncDisposable {
     const folder = new Temporary(await mkdtemp(join(tmpdir(), "holdall-bundles-")));
     try {
       const scratch = new Scratch(folder);
-      await scratch.git.run(["init", "--quiet", "--bare", `--object-format=${format}`, scratch.git.gitDir]);
+      await scratch.git.init(format);
       return scratch;
     } catch (error) {
       await folder[Symbol.asyncDispose]();

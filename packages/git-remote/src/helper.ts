@@ -4,6 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import { GitError, GitStoreError, LocalGit } from "@holdall/git-store/core";
 import { StorageError, TraceLayer, type ObjectStore } from "@holdall/object-store/open";
 import { Input } from "./input.ts";
+import { bytesOf } from "./line-text.ts";
 import { noOptions, setOption } from "./options.ts";
 import { type Layout, openRepository, type Opened } from "./open-repository.ts";
 import type { PushLine, RemoteRepository } from "./repository.ts";
@@ -210,7 +211,7 @@ class Helper {
   }
 
   async #answer(lines: readonly string[]): Promise<void> {
-    await this.#write(Buffer.from(lines.map((line) => `${line}\n`).join("")));
+    await this.#write(bytesOf(lines.map((line) => `${line}\n`).join("")));
   }
 
   async #write(bytes: Uint8Array): Promise<void> {

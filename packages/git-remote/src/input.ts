@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { textOf } from "./line-text.ts";
 
 const LINE_END = 0x0a;
 
@@ -19,7 +20,7 @@ export class Input {
     for (let from = 0; ;) {
       const end = this.#rest.indexOf(LINE_END, from);
       if (end >= 0) {
-        const line = this.#rest.toString("utf8", 0, end);
+        const line = textOf(this.#rest.subarray(0, end));
         this.#rest = this.#rest.subarray(end + 1);
         return line;
       }

@@ -166,3 +166,13 @@ test("a repository of another format takes none of these objects, and lets its r
   const moves = await Moves.check([line("y", base), line("x")], { git, listed, options: plain });
   assert.deepEqual(reasons(moves), ["the remote names its objects by sha256", undefined]);
 });
+
+test("what has a name that is not in UTF-8 is not looked for under another", async (t) => {
+  const { git, base } = await objects(t);
+  const moves = await Moves.check(
+    [line("caf\udce9", base), line("main", "refs/heads/caf\udce9"), line("caf\udce9"), line("\ufffd", base)],
+    { git, listed: undefined, options: plain },
+  );
+  const why = "a name that is not in UTF-8 cannot be pushed";
+  assert.deepEqual(reasons(moves), [why, why, why, undefined]);
+});

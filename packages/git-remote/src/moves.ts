@@ -136,7 +136,9 @@ export class Moves {
     const named: (PushLine & { readonly source: string })[] = [];
     const wanted: Wanted[] = [];
     for (const { source, ref, force } of this.#lines) {
-      if (!isRefName(ref)) this.refuse(ref, "not a valid name of a ref");
+      if (!ref.isWellFormed() || source?.isWellFormed() === false)
+        this.refuse(ref, "a name that is not in UTF-8 cannot be pushed");
+      else if (!isRefName(ref)) this.refuse(ref, "not a valid name of a ref");
       else if (source === undefined) wanted.push({ ref, to: undefined, force });
       else if (isFormat) named.push({ source, ref, force });
       else this.refuse(ref, `the remote names its objects by ${this.format}`);

@@ -68,6 +68,40 @@ test("spaces and letters of all kinds may be in paths", async (t) => {
   await user.git(copy, "fsck", "--strict");
 });
 
+test("a clone in a folder with a line end in its name is refused, and nothing is written elsewhere", async (t) => {
+  const user = await User.create(t);
+  const store = join(user.folder, "store");
+  await user.init("work", store);
+  await user.commit("work", "a");
+  await user.git("work", "push", "origin", "main");
+  const before = await readdir(user.folder);
+  const { code, err } = await user.try(".", "clone", `folder::${store}`, "co\npy");
+  assert.equal(code, 128);
+  assert.match(err, /fatal: the repository ".*co\\npy\/.git" is in a folder with a line end in its name: rename it/);
+  assert.deepEqual(await readdir(user.folder), before);
+});
+
+test("a name that is not in UTF-8 is refused in words, and no other ref is touched", async (t) => {
+  const user = await User.create(t);
+  const store = join(user.folder, "store");
+  await user.init("work", store);
+  const oid = await user.commit("work", "a");
+  await user.git("work", "push", "origin", "main", "main:refs/heads/caf\ufffd");
+  const next = await user.commit("work", "b");
+  const ref = Buffer.from(join(user.folder, "work/.git/refs/heads/caf\xe9"), "latin1");
+  await writeFile(ref, `${next}\n`);
+  const { code, err } = await user.try("work", "push", "--all", "origin");
+  assert.equal(code, 1);
+  assert.match(err, /! \[remote rejected\] caf\S+ -> caf\S+ \(a name that is not in UTF-8 cannot be pushed\)/);
+  assert.doesNotMatch(err, /unexpected status/);
+  assert.deepEqual((await user.git("work", "ls-remote", "origin", "refs/*")).split(/\s/), [
+    oid,
+    "refs/heads/caf\ufffd",
+    next,
+    "refs/heads/main",
+  ]);
+});
+
 test("the helper ends when nobody reads its answers", { timeout: 20_000 }, async (t) => {
   const user = await User.create(t);
   const store = join(user.folder, "store");

@@ -1,3 +1,5 @@
+import { bytesOf, textOf } from "./line-text.ts";
+
 const ESCAPES: Readonly<Record<string, string>> = {
   a: "\x07",
   b: "\b",
@@ -16,7 +18,7 @@ export function unquoted(text: string): string {
   const bytes: Buffer[] = [];
   for (const [, octal, escape, plain] of text.slice(1, -1).matchAll(/\\([0-3][0-7]{2})|\\(.)|([^\\]+)/gsu)) {
     if (octal !== undefined) bytes.push(Buffer.from([Number.parseInt(octal, 8)]));
-    else bytes.push(Buffer.from(escape === undefined ? (plain ?? "") : (ESCAPES[escape] ?? escape)));
+    else bytes.push(bytesOf(escape === undefined ? (plain ?? "") : (ESCAPES[escape] ?? escape)));
   }
-  return Buffer.concat(bytes).toString();
+  return textOf(Buffer.concat(bytes));
 }

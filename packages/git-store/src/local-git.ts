@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import type { ObjectFormat } from "@holdall/git-protocol";
+import { GitStoreError } from "./errors.ts";
 import type { PackFiles } from "./packs.ts";
 
 /** A command of git's that failed; the message is git's own. */
@@ -58,9 +59,8 @@ const OF_A_REPOSITORY = [
 /** What does not change while git works. */
 interface Facts {
   readonly format: ObjectFormat;
-  /** Paths, absolute. */
-  readonly objects: string;
-  readonly notes: string;
+  /** Absolute. Undefined where there is no repository. */
+  readonly paths: { readonly objects: string; readonly notes: string } | undefined;
   /** The file that lists commits without their parents; undefined when there are none. */
   readonly shallow: string | undefined;
 }
@@ -89,6 +89,8 @@ export class LocalGit {
       GIT_GRAFT_FILE: join(gitDir, "holdall", "no-grafts"),
       // Refs are written to files here, which git would not look at in another format.
       GIT_DEFAULT_REF_FORMAT: "files",
+      // What is made here is of this format, unless it is said; git before 2.28 could not be told.
+      GIT_DEFAULT_HASH: "sha1",
     };
   }
 
@@ -146,6 +148,17 @@ export class LocalGit {
     return await this.#spawn(args, [...input].map((line) => `${line}\n`).join(""));
   }
 
+  /** Makes it a bare repository. @throws GitError for `sha256` when git does not know that, before 2.29 */
+  async init(format: ObjectFormat): Promise<void> {
+    const named = format === "sha1" ? [] : [`--object-format=${format}`];
+    await this.run(["init", "--quiet", "--bare", ...named, this.gitDir]);
+  }
+
+  async isRepository(): Promise<boolean> {
+    return (await this.#known()).paths !== undefined;
+  }
+
+  /** By which hash the repository names its objects. Outside of one: the usual one. */
   async objectFormat(): Promise<ObjectFormat> {
     return (await this.#known()).format;
   }
@@ -157,12 +170,12 @@ export class LocalGit {
 
   /** Where objects are, with room for those that are on their way. */
   async objectFolder(): Promise<string> {
-    return (await this.#known()).objects;
+    return (await this.#paths()).objects;
   }
 
   /** Where Holdall may keep notes. It need not be there. */
   async noteFolder(): Promise<string> {
-    return (await this.#known()).notes;
+    return (await this.#paths()).notes;
   }
 
   /** Commits that have no parents here, because the clone is shallow. */
@@ -236,6 +249,12 @@ export class LocalGit {
     return (await this.tryRun(["merge-base", "--is-ancestor", ancestor, descendant])).code === 0;
   }
 
+  async #paths(): Promise<NonNullable<Facts["paths"]>> {
+    const { paths } = await this.#known();
+    if (paths !== undefined) return paths;
+    throw new GitStoreError("unsupported", `git finds no repository at ${JSON.stringify(resolve(this.gitDir))}`);
+  }
+
   /** Asked once, as each question takes a process. */
   #known(): Promise<Facts> {
     this.#facts ??= this.#ask();
@@ -254,13 +273,21 @@ export class LocalGit {
       "shallow",
       "--show-object-format",
     ]);
-    const [isShallow, objects = "", common = "", shallow = "", format] = stdout.split("\n");
+    if (code !== 0) return { format: "sha1", paths: undefined, shallow: undefined };
+    const [isShallow, objects = "", common = "", shallow = "", format, ...rest] = stdout.split("\n");
+    if (rest.length !== 1) {
+      // Some of the first one would be taken for a path.
+      const where = JSON.stringify(resolve(this.gitDir));
+      throw new GitStoreError(
+        "unsupported",
+        `the repository ${where} is in a folder with a line end in its name: rename it`,
+      );
+    }
     return {
-      // Git before 2.29 knows one only, and repeats the question. Outside of a repository it is the usual one.
-      format: code === 0 && format === "sha256" ? "sha256" : "sha1",
-      objects: resolve(objects),
-      notes: resolve(common, "holdall"),
-      shallow: code === 0 && isShallow === "true" ? resolve(shallow) : undefined,
+      // Git before 2.29 knows one only, and repeats the question.
+      format: format === "sha256" ? "sha256" : "sha1",
+      paths: { objects: resolve(objects), notes: resolve(common, "holdall") },
+      shallow: isShallow === "true" ? resolve(shallow) : undefined,
     };
   }
 

@@ -34,7 +34,7 @@ export class TemporaryRepository implements AsyncDisposable {
     const repository = new TemporaryRepository(folder, store, format);
     try {
       const { git } = repository;
-      await git.run(["init", "--quiet", "--bare", `--object-format=${format}`, git.gitDir]);
+      await git.init(format);
       return repository;
     } catch (error) {
       await folder[Symbol.asyncDispose]();
