@@ -1,5 +1,4 @@
 import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { LocalGit, Manifest, PackEntry, Packs } from "@holdall/git-store/core";
 import { GitStoreError } from "@holdall/git-store/core";
 import { StorageError } from "@holdall/object-store/open";
@@ -26,7 +25,15 @@ export interface FetchParts {
  * @returns the `.keep` files that hold off `git gc` until the refs are there
  */
 export async function fetchObjects(manifest: Manifest, wants: readonly string[], parts: FetchParts): Promise<string[]> {
-  const { installed } = parts;
+  const { git, installed } = parts;
+  const format = await git.objectFormat();
+  if (manifest.objectFormat !== format) {
+    // Git would find its packs unreadable from then on.
+    throw new GitStoreError(
+      "refused",
+      `the remote names its objects by ${manifest.objectFormat}, and this repository by ${format}: clone it into another one`,
+    );
+  }
   const names = manifest.packs.map(({ name }) => name);
   const { noted, files } = await installed.among(names);
   const kept: string[] = [];
@@ -87,10 +94,15 @@ async function fetchAll(
   await mkdir(folder, { recursive: true });
   const keep = `fetched by Holdall, process ${process.pid}`;
   const waiting = entries.values();
+  // No pack needs one that comes behind it. So whatever is here by then has what it reaches, wherever this ends.
+  let before: Promise<unknown> = Promise.resolve();
   const worker = async (): Promise<void> => {
     for (const entry of waiting) {
-      await packs.fetch(entry, folder, { format, keep, onBytes: (bytes) => progress?.add(bytes) });
-      kept.push(join(folder, `${entry.name}.keep`));
+      const onBytes = (bytes: number): void => progress?.add(bytes);
+      const fetched = packs.fetch(entry, folder, { format, keep, after: before, onBytes });
+      before = fetched;
+      const path = await fetched;
+      if (path !== undefined) kept.push(path);
     }
   };
   const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));

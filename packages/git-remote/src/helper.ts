@@ -190,7 +190,9 @@ class Helper {
   async #isPartial(): Promise<boolean> {
     if (this.#options.partial || this.#options.fromPromisor) return true;
     if (this.#o.gitDir === undefined) return false;
-    const [cut, isPartial] = await Promise.all([this.#git.shallowCommits(), this.#git.isPartial()]);
+    // One of its own: by what is listed later, a clone that is just being made becomes one of another format.
+    const git = new LocalGit(this.#o.gitDir);
+    const [cut, isPartial] = await Promise.all([git.shallowCommits(), git.isPartial()]);
     return cut.size > 0 || isPartial;
   }
 

@@ -1,77 +1,9 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { GitStore, LocalGit, type Manifest } from "@holdall/git-store";
+import { test } from "node:test";
+import { GitStore, type Manifest } from "@holdall/git-store";
 import { FaultyLayer, MemoryStore, type ObjectStore } from "@holdall/object-store";
+import { Person } from "../test/person.ts";
 import { Installed } from "./installed.ts";
-import { noOptions, type Options } from "./options.ts";
-import { PacksRepository } from "./packs-repository.ts";
-import type { PushResult } from "./repository.ts";
-
-const ENV = {
-  ...process.env,
-  GIT_CONFIG_NOSYSTEM: "1",
-  GIT_CONFIG_GLOBAL: "/dev/null",
-  ...Object.fromEntries(
-    ["AUTHOR", "COMMITTER"].flatMap((role) => [
-      [`GIT_${role}_NAME`, "Ada"],
-      [`GIT_${role}_EMAIL`, "ada@example.org"],
-    ]),
-  ),
-};
-
-/** Somebody with a repository and no helper in between. */
-class Person {
-  readonly #folder: string;
-  #count = 0;
-
-  private constructor(folder: string) {
-    this.#folder = folder;
-  }
-
-  static async create(t: TestContext, format = "sha1"): Promise<Person> {
-    const folder = await mkdtemp(join(tmpdir(), "holdall-push-"));
-    t.after(() => rm(folder, { recursive: true, force: true }));
-    const person = new Person(folder);
-    person.run(["init", "--quiet", "--bare", `--object-format=${format}`, "--initial-branch=main"]);
-    return person;
-  }
-
-  run(args: readonly string[], input = ""): string {
-    return execFileSync("git", ["--git-dir", this.#folder, ...args], { encoding: "utf8", env: ENV, input }).trim();
-  }
-
-  get local(): LocalGit {
-    return new LocalGit(this.#folder);
-  }
-
-  commit(parent?: string): string {
-    this.#count += 1;
-    const parents = parent === undefined ? [] : ["-p", parent];
-    return this.run(["commit-tree", this.run(["mktree"]), ...parents, "-m", `${this.#count} in ${this.#folder}`]);
-  }
-
-  async push(
-    store: ObjectStore,
-    refs: Readonly<Record<string, string | undefined>>,
-    o: Partial<Options> = {},
-  ): Promise<readonly PushResult[]> {
-    const repository = new PacksRepository({
-      store,
-      git: new LocalGit(this.#folder),
-      url: "memory",
-      singleWriter: false,
-      dropsNothing: false,
-      draw: undefined,
-    });
-    await repository.list();
-    const lines = Object.entries(refs).map(([ref, source]) => ({ ref: `refs/heads/${ref}`, source, force: false }));
-    return await repository.push(lines, { ...noOptions(), ...o });
-  }
-}
 
 async function manifest(store: ObjectStore): Promise<Manifest> {
   return ((await new GitStore(store).read()) ?? assert.fail()).manifest;

@@ -8,7 +8,7 @@ import { again } from "./again.ts";
 import { GitStoreError } from "./errors.ts";
 import { indexKey, packKey } from "./keys.ts";
 import type { PackEntry } from "./manifest.ts";
-import { removeOnSignal, Temporary } from "./temporaries.ts";
+import { Temporary } from "./temporaries.ts";
 
 /** Two files that git has made, for the store. */
 export interface PackFiles {
@@ -59,18 +59,25 @@ export class Packs {
 
   /**
    * Fetches a pack into a folder of packs, in a way that whoever reads there meanwhile finds all of it or nothing: `.keep` first,
-   * which holds off `git gc`, and the index last. What is there already is left alone.
+   * which holds off `git gc`, and the index last. What is there already is left alone, and so is what holds it there.
    * @param o.keep what the `.keep` file says
+   * @param o.after comes to an end before anything of the pack is to be found
    * @param o.onBytes is told of bytes as they come
-   * @throws GitStoreError `corrupt` when the bytes are not the pack; StorageError `not-found` when it is gone
+   * @returns the `.keep` file, the caller's to remove; undefined when the pack is there already
+   * @throws what `after` throws; GitStoreError `corrupt` when the bytes are not the pack; StorageError `not-found` when it is gone
    */
   async fetch(
     { name, size, indexSize, objects }: PackEntry,
     folder: string,
-    o: { readonly format: ObjectFormat; readonly keep: string; readonly onBytes?: (bytes: number) => void },
-  ): Promise<void> {
+    o: {
+      readonly format: ObjectFormat;
+      readonly keep: string;
+      readonly after?: Promise<unknown>;
+      readonly onBytes?: (bytes: number) => void;
+    },
+  ): Promise<string | undefined> {
     const base = join(folder, name);
-    if (await exists(`${base}.idx`)) return;
+    if (await exists(`${base}.idx`)) return undefined;
     const into = (key: ObjectKey, bytes: number, check: PackCheck | IndexCheck): Promise<Temporary> =>
       this.#fetchFile(key, folder, { size: bytes, check, onBytes: o.onBytes });
     const [packCheck, indexCheck] = [new PackCheck(o.format), new IndexCheck(o.format)];
@@ -89,11 +96,15 @@ export class Packs {
         if (`pack-${summary.checksum}` === name && summary.objects === objects) continue;
         throw new PackError("the bytes are those of another pack");
       }
+      await o.after;
       // One that stayed would hold off git's maintenance for ever.
-      removeOnSignal(`${base}.keep`);
-      await writeFile(`${base}.keep`, `${o.keep}\n`);
+      await using undo = new AsyncDisposableStack();
+      const keep = undo.use(new Temporary(`${base}.keep`));
+      await writeFile(keep.path, `${o.keep}\n`);
       await rename(pack.path, `${base}.pack`);
       await rename(index.path, `${base}.idx`);
+      undo.move();
+      return keep.path;
     } catch (error) {
       if (!(error instanceof PackError)) throw error;
       const message = `the pack ${name} in the store is damaged: ${error.message}. Nothing of it was kept`;

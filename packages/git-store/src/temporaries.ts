@@ -19,11 +19,6 @@ export class Temporary implements AsyncDisposable {
   }
 }
 
-/** Has a file go away when the process is ended by a signal; otherwise somebody else removes it. */
-export function removeOnSignal(path: string): void {
-  held.add(path);
-}
-
 /** For handlers of signals, which cannot wait: removes all that is there. */
 export function removeTemporaries(): void {
   for (const path of held) rmSync(path, { recursive: true, force: true });
