@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import type { ObjectFormat } from "@holdall/git-protocol";
-import { LocalGit } from "@holdall/git-store/core";
+import { LocalGit, Temporary } from "@holdall/git-store/core";
 
 /** For how long a cache that nobody uses is kept, in milliseconds. */
 const KEPT_FOR = 30 * 24 * 3_600_000;
@@ -10,12 +10,10 @@ const KEPT_FOR = 30 * 24 * 3_600_000;
 /** What more packs than these have in common is kept once. */
 const MOST_PACKS = 30;
 
-/** Says that every object here has all that it reaches. */
-const COMPLETE = "holdall-complete";
-
 /**
  * A bare repository with the objects of one remote, for what cannot be had of a store by itself: parts of a history, and clones
- * without some of the objects. All clones of a user share it. Losing it costs a download.
+ * without some of the objects. Each has all that it reaches here, at any moment: what brings them brings them in such an order. All
+ * clones of a user share it. Losing it costs a download.
  */
 export class Cache {
   readonly git: LocalGit;
@@ -31,7 +29,7 @@ export class Cache {
    * @param url of the remote
    */
   static at(root: string, url: string): Cache {
-    return new Cache(join(root, createHash("sha256").update(url).digest("hex").slice(0, 32)));
+    return new Cache(resolve(root, createHash("sha256").update(url).digest("hex").slice(0, 32)));
   }
 
   /** Where its objects are. */
@@ -39,43 +37,40 @@ export class Cache {
     return join(this.#folder, "objects");
   }
 
-  /** By which hash it names its objects, if it has all objects that those here reach. */
-  async completeFormat(): Promise<ObjectFormat | undefined> {
-    return (await exists(join(this.#folder, COMPLETE))) ? await this.git.objectFormat() : undefined;
+  /** By which hash it names its objects. Undefined: it is not there, or of no use. */
+  async format(): Promise<ObjectFormat | undefined> {
+    // As it is now, and not as it was before it was made anew.
+    const git = LocalGit.apart(this.#folder);
+    return (await git.isRepository()) ? await git.objectFormat() : undefined;
   }
 
   /** Makes it be there, for repositories of this format. */
   async prepare(format: ObjectFormat): Promise<void> {
-    const isThere = await exists(join(this.#folder, "HEAD"));
-    if (isThere && (await LocalGit.apart(this.#folder).objectFormat()) !== format) {
-      await rm(this.#folder, { recursive: true, force: true });
-    } else if (isThere) return;
+    if ((await this.format()) === format) return;
     await mkdir(join(this.#folder, ".."), { recursive: true, mode: 0o700 });
     // Made aside, so that nobody meets half of it. Of two at once either will do.
-    const aside = `${this.#folder}.${process.pid}`;
-    await this.git.run(["init", "--quiet", "--bare", `--object-format=${format}`, aside]);
+    await using aside = new Temporary(await mkdtemp(`${this.#folder}.`));
+    await LocalGit.apart(aside.path).init(format);
     try {
-      await rename(aside, this.#folder);
+      await rename(aside.path, this.#folder);
     } catch {
-      if (await exists(join(this.#folder, "HEAD"))) return await rm(aside, { recursive: true, force: true });
-      // What is left of one that was removed in part.
+      if ((await this.format()) === format) return;
+      // It is of another format, or what is left of one that was removed in part.
       await rm(this.#folder, { recursive: true, force: true });
-      await rename(aside, this.#folder);
+      await rename(aside.path, this.#folder);
     }
   }
 
-  /** Does what brings objects, so that the cache is never taken for complete when that ends halfway. */
-  async complete(bring: () => Promise<void>): Promise<void> {
-    const mark = join(this.#folder, COMPLETE);
-    await rm(mark, { force: true });
-    await bring();
+  /** Makes room, after more has come. */
+  async tidy(): Promise<void> {
     const packs = (await readdir(join(this.objects, "pack"))).filter((name) => name.endsWith(".pack"));
     // The remote merges its packs, too, so that much comes several times.
     if (packs.length > MOST_PACKS) await this.git.run(["repack", "-adkq"]);
-    await writeFile(mark, "");
+    // What fetches that were killed have left of packs: here nobody else clears up.
+    await this.git.run(["prune", "--expire=1.day.ago"]);
   }
 
-  /** Notes that it was used, and removes its siblings that were not for long. */
+  /** Notes that it is used, and removes its siblings that were not for long. */
   async touch(): Promise<void> {
     const now = new Date();
     await utimes(this.#folder, now, now);
@@ -83,12 +78,9 @@ export class Cache {
     for (const name of await readdir(root)) {
       const folder = join(root, name);
       const used = await stat(folder).catch(() => undefined);
-      if (used !== undefined && now.getTime() - used.mtimeMs > KEPT_FOR)
-        await rm(folder, { recursive: true, force: true });
+      if (used === undefined || now.getTime() - used.mtimeMs <= KEPT_FOR) continue;
+      // It may be somebody else's, or go at this moment: nobody is to wait for room in vain.
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     }
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }

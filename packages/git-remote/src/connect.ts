@@ -32,69 +32,54 @@ export interface ConnectParts {
 /** As long as a request may be, in bytes: a client says what it has in batches. */
 const LONGEST_REQUEST = 64 * 1024 * 1024;
 
-const V2 = { GIT_PROTOCOL: "version=2" };
-const SETTINGS = "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n\thideRefs = !refs\n";
+const SETTINGS = "[uploadpack]\n\tallowFilter = true\n\thideRefs = !refs\n";
 
 /**
  * Is the server that the store is not: answers protocol version 2 (git: Documentation/gitprotocol-v2) over a cache of the remote's
  * objects, by the user's own `git upload-pack`, until git ends the connection.
  */
 export async function serveUploadPack(parts: ConnectParts): Promise<void> {
-  const session = await Session.begin(parts);
-  try {
-    await session.advertise();
-    for (;;) {
-      const request = await readRequest(session.pkts);
-      if (request === undefined) return;
-      await session.answer(request);
-    }
-  } finally {
-    await session.end();
-  }
+  await using folder = new Temporary(await mkdtemp(join(tmpdir(), "holdall-upload-pack-")));
+  const session = new Session(parts, folder.path);
+  await session.begin();
+  await session.advertise();
+  const pkts = readPkts(parts.input.bytes());
+  for (let request = await readRequest(pkts); request !== undefined; request = await readRequest(pkts))
+    await session.answer(request);
 }
 
 class Session {
-  readonly pkts: AsyncGenerator<Pkt, void, undefined>;
   readonly #o: ConnectParts;
-  readonly #temporary: Temporary;
   readonly #folder: string;
   /** The remote's refs over the cache's objects. One of its own, as another session may see another state. */
   readonly #view: LocalGit;
   #isCurrent = false;
 
-  private constructor(o: ConnectParts, temporary: Temporary) {
+  constructor(o: ConnectParts, folder: string) {
     this.#o = o;
-    this.#temporary = temporary;
-    this.#folder = temporary.path;
-    this.#view = LocalGit.apart(temporary.path);
-    this.pkts = readPkts(o.input.bytes());
+    this.#folder = folder;
+    this.#view = LocalGit.apart(folder);
   }
 
-  static async begin(o: ConnectParts): Promise<Session> {
-    const temporary = new Temporary(await mkdtemp(join(tmpdir(), "holdall-upload-pack-")));
-    const session = new Session(o, temporary);
-    try {
-      // What a clone lacks is here already, as a rule: then the store is not asked at all.
-      const format = o.fromPromisor ? await o.cache.completeFormat() : undefined;
-      if (format === undefined) await session.#bringUpToDate();
-      else await session.#write(format, undefined);
-    } catch (error) {
-      await session.end();
-      throw error;
-    }
-    return session;
+  async begin(): Promise<void> {
+    const { cache, fromPromisor } = this.#o;
+    // What a clone lacks is here already, as a rule: then the store is not asked at all.
+    const format = fromPromisor ? await cache.format() : undefined;
+    if (format === undefined) await this.#bringUpToDate();
+    else await this.#write(format, undefined);
+    await cache.touch();
   }
 
   async advertise(): Promise<void> {
     const args = ["upload-pack", "--stateless-rpc", "--advertise-refs", this.#folder];
-    await this.#view.stream(args, { input: [], pass: this.#o.write, env: V2 });
+    await this.#run(args, []);
   }
 
   async answer(request: readonly Pkt[]): Promise<void> {
     try {
       if (!this.#isCurrent && !(await this.#hasAll(wantsIn(request)))) await this.#bringUpToDate();
       const args = ["upload-pack", "--stateless-rpc", this.#folder];
-      await this.#view.stream(args, { input: request.map(encodePkt), pass: this.#o.write, env: V2 });
+      await this.#run(args, request.map(encodePkt));
     } catch (error) {
       // Without a word git would ask again, and again.
       const why = error instanceof Error ? error.message : String(error);
@@ -104,8 +89,10 @@ class Session {
     await this.#o.write(encodePkt({ kind: "response-end" }));
   }
 
-  async end(): Promise<void> {
-    await this.#temporary[Symbol.asyncDispose]();
+  async #run(args: readonly string[], input: Iterable<Uint8Array>): Promise<void> {
+    // Not by a line in a file, which would not take every path.
+    const env = { GIT_PROTOCOL: "version=2", GIT_OBJECT_DIRECTORY: this.#o.cache.objects };
+    await this.#view.stream(args, { input, pass: this.#o.write, env });
   }
 
   async #hasAll(wants: readonly string[] | undefined): Promise<boolean> {
@@ -117,20 +104,17 @@ class Session {
     const { repository, listing } = await open();
     const format = listing?.objectFormat ?? "sha1";
     await cache.prepare(format);
-    await cache.complete(async () => {
-      const tips = [...(listing?.refs.values() ?? [])].map(({ oid }) => oid);
-      const kept = tips.length === 0 ? [] : await repository.fetch(tips);
-      await Promise.all(kept.map((path) => rm(path, { force: true })));
-    });
-    await cache.touch();
+    const tips = [...(listing?.refs.values() ?? [])].map(({ oid }) => oid);
+    const kept = tips.length === 0 ? [] : await repository.fetch(tips);
+    await Promise.all(kept.map((path) => rm(path, { force: true })));
+    await cache.tidy();
     await this.#write(format, listing);
     this.#isCurrent = true;
   }
 
   async #write(format: ObjectFormat, listing: Listing | undefined): Promise<void> {
     const folder = this.#folder;
-    for (const name of ["objects/info", "refs"]) await mkdir(join(folder, name), { recursive: true });
-    await writeFile(join(folder, "objects/info/alternates"), `${this.#o.cache.objects}\n`);
+    await mkdir(join(folder, "refs"), { recursive: true });
     await writeFile(join(folder, "config"), configFile(format) + SETTINGS);
     await writeFile(join(folder, "packed-refs"), packedRefsFile(sortedRefs(listing?.refs ?? [])));
     await writeFile(join(folder, "HEAD"), headFile(listing?.head ?? "refs/heads/main"));
@@ -138,7 +122,7 @@ class Session {
 }
 
 /** Up to the flush that ends a request. Undefined: git has ended. */
-async function readRequest(pkts: Session["pkts"]): Promise<readonly Pkt[] | undefined> {
+async function readRequest(pkts: AsyncIterator<Pkt, void>): Promise<readonly Pkt[] | undefined> {
   const request: Pkt[] = [];
   let size = 0;
   for (;;) {
