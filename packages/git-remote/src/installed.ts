@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LocalGit } from "@holdall/git-store/core";
+import { type LocalGit, Temporary } from "@holdall/git-store/core";
 
 /**
  * Which packs of a remote have been installed in this clone. Git may have repacked them since, so the files say too little; the
@@ -33,9 +33,9 @@ export class Installed {
     const lines = current.filter((name) => noted.has(name)).map((name) => `${name}\n`);
     try {
       const path = await this.#path();
-      const temporary = `${path}.${process.pid}`;
-      await writeFile(temporary, lines.join(""));
-      await rename(temporary, path);
+      await using temporary = new Temporary(`${path}.${process.pid}`);
+      await writeFile(temporary.path, lines.join(""));
+      await rename(temporary.path, path);
     } catch {
       // What is not noted may be fetched again; what was just pushed, or fetched, is no less so.
     }

@@ -62,6 +62,8 @@ export function setOption(options: Options, name: string, value: string): "ok" |
   const flag = FLAGS.get(name);
   if (flag !== undefined) options[flag] = value !== "false";
   else if (PARTIAL.has(name)) options.partial = true;
+  // A store does not ask for signatures. Who insists on one hears that there is none.
+  else if (name === "pushcert") return value === "if-asked" ? "ok" : "unsupported";
   else if (name === "verbosity") options.verbosity = Number(value);
   else if (name === "push-option") options.pushOptions.push(unquoted(value));
   else if (name === "cas") {

@@ -96,3 +96,12 @@ test("merging packs keeps all, whatever limit of their size the user has set", a
   await user.git(".", "clone", `folder::${store}`, "copy");
   await user.git("copy", "fsck", "--strict");
 });
+
+test("who signs pushes where that is asked for pushes, and who insists on it is told that there is no such thing", async (t) => {
+  const user = await User.create(t);
+  await user.git(".", "config", "--global", "push.gpgSign", "if-asked");
+  await user.init("work", join(user.folder, "store"));
+  await user.commit("work", "a");
+  await user.git("work", "push", "origin", "main");
+  assert.match((await user.try("work", "push", "--signed", "origin", "main:other")).err, /does not support --signed/);
+});
