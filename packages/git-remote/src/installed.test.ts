@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -29,4 +29,15 @@ test("a pack without its index is not there", async (t) => {
     await writeFile(join(folder, "objects/pack", file), "");
   const { files } = await new Installed(new LocalGit(folder), "s3://one/a").among(["pack-a", "pack-b"]);
   assert.deepEqual([...files], ["pack-b"]);
+});
+
+test("a note that cannot take its place leaves nothing", async (t) => {
+  const folder = await repository(t);
+  const installed = new Installed(new LocalGit(folder), "s3://one/a");
+  await installed.add(["a"], ["a"]);
+  const [note = ""] = await readdir(join(folder, "holdall"));
+  await rm(join(folder, "holdall", note));
+  await mkdir(join(folder, "holdall", note));
+  await installed.add(["a"], ["a"]);
+  assert.deepEqual(await readdir(join(folder, "holdall")), [note]);
 });

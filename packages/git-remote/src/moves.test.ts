@@ -31,9 +31,10 @@ async function objects(t: TestContext) {
   const base = run(["commit-tree", tree, "-m", "base"]);
   const next = run(["commit-tree", tree, "-p", base, "-m", "next"]);
   const other = run(["commit-tree", tree, "-p", base, "-m", "other"]);
+  const root = run(["commit-tree", tree, "-m", "root"]);
   const blob = run(["hash-object", "-w", "--stdin"], "text");
   const tag = run(["mktag"], `object ${base}\ntype commit\ntag v1\ntagger Ada <ada@example.org> 0 +0000\n\nA tag\n`);
-  return { git: new LocalGit(folder), base, next, other, blob, tag };
+  return { git: new LocalGit(folder), base, next, other, root, blob, tag };
 }
 
 const state = (refs: Record<string, string>, o: Partial<RefState> = {}): RefState => ({
@@ -102,6 +103,34 @@ test("the current branch is not deleted; one that is not there may be, as a rule
   assert.deepEqual(reasons(back), ["protected against force"]);
 });
 
+test("a rule holds from when it is there, and by force one may still go forward", async (t) => {
+  const { git, base, next, other } = await objects(t);
+  const rules: RefRule[] = [{ refs: "refs/heads/*", deny: ["force", "delete"] }];
+  const refs = { "refs/heads/a": base, "refs/heads/b": next, "refs/heads/c": base };
+  const lines = [line("a", next, true), line("b", other, true), line("c")];
+  const why = [undefined, "protected against force", "protected against deletion"];
+  assert.deepEqual(reasons(await Moves.check(lines, { git, listed: state(refs, { rules }), options: plain })), why);
+  const moves = await Moves.check(lines.slice(1), { git, listed: state(refs), options: plain });
+  assert.deepEqual(reasons(moves), [undefined, undefined]);
+  moves.allowed(state(refs, { rules }));
+  assert.deepEqual(reasons(moves), why.slice(1), "which came after the refs were listed");
+});
+
+test("of refs that stand at one commit, each is asked where it goes", async (t) => {
+  const { git, base, next, root } = await objects(t);
+  const listed = state({ "refs/heads/a": base, "refs/heads/b": base, "refs/heads/c": base });
+  const lines = [line("a", next), line("b", root), line("c", next)];
+  const moves = await Moves.check(lines, { git, listed, options: plain });
+  assert.deepEqual(reasons(moves), [undefined, "non-fast forward", undefined]);
+});
+
+test("refs that are in each other's way already, as in git-remote-s3's layout, move all the same", async (t) => {
+  const { git, base, next } = await objects(t);
+  const listed = state({ "refs/heads/a": base, "refs/heads/a/b": base });
+  const moves = await Moves.check([line("a", next), line("a/b", next)], { git, listed, options: plain });
+  assert.deepEqual(reasons(moves), [undefined, undefined]);
+});
+
 test("of one push, a ref may take the place of a folder that goes, and two that are in each other's way do not come", async (t) => {
   const { git, base } = await objects(t);
   const listed = state({ "refs/heads/a/b": base });
@@ -114,7 +143,7 @@ test("of one push, a ref may take the place of a folder that goes, and two that 
 });
 
 test("what is no commit moves by force only, and a tag does not move", async (t) => {
-  const { git, base, next, blob } = await objects(t);
+  const { git, base, next, blob, tag } = await objects(t);
   for (const [from, to] of [
     [base, blob],
     [blob, base],
@@ -126,6 +155,12 @@ test("what is no commit moves by force only, and a tag does not move", async (t)
     });
     assert.deepEqual(reasons(moves), ["needs force"]);
   }
+  const onwards = await Moves.check([line("refs/x/v", next)], {
+    git,
+    listed: state({ "refs/x/v": tag }),
+    options: plain,
+  });
+  assert.deepEqual(reasons(onwards), [undefined], "from a tag to what comes after it");
   const moved = await Moves.check([line("refs/tags/v", next)], {
     git,
     listed: state({ "refs/tags/v": base }),

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
-import { GitStore, type Manifest } from "@holdall/git-store";
+import { GitStore, type Manifest, type RefRule } from "@holdall/git-store";
 import { FaultyLayer, MemoryStore, type ObjectStore } from "@holdall/object-store";
 import { Person } from "../test/person.ts";
 import { Installed } from "./installed.ts";
@@ -106,6 +108,29 @@ test("who was overtaken on the same branch is told so, and nothing of the other 
   const late = before(store, async () => await person.push(store, { main: theirs }));
   assert.equal((await person.push(late, { main: mine }))[0]?.refused, "fetch first");
   assert.equal((await manifest(store)).refs.get("refs/heads/main")?.oid, theirs);
+});
+
+test("a push brings what is new, changes nothing else, and leaves nothing in the clone", async (t) => {
+  const store = new MemoryStore();
+  const person = await Person.create(t);
+  const base = person.commit();
+  await person.push(store, { main: base });
+  const deleting = [await packOf(person, person.commit())];
+  const retired = [{ name: await packOf(person, person.commit()), at: new Date(0) }];
+  const rules: RefRule[] = [{ refs: "refs/heads/main", deny: ["delete"] }];
+  await change(store, () => ({ deleting, retired, rules }));
+  await person.push(store, { main: person.commit(base) });
+  const now = await manifest(store);
+  assert.deepEqual([now.deleting, now.retired, now.rules], [deleting, retired, rules]);
+  assert.deepEqual(
+    now.packs.map(({ objects }) => objects),
+    [2, 1],
+    "a commit with its tree, and another commit",
+  );
+  assert.deepEqual(
+    (await readdir(join(person.folder, "objects"))).filter((name) => name.startsWith("tmp")),
+    [],
+  );
 });
 
 test("a pack that was pushed from here is noted, and so not fetched", async (t) => {
