@@ -129,6 +129,9 @@ test("a pack that is here already is not fetched, and one that is there not sent
   calls.length = 0;
   await new Packs(store).fetch(entry, folder, one);
   assert.deepEqual(calls, []);
+  const after = Promise.reject(new Error("not the one before"));
+  after.catch(() => undefined);
+  await assert.rejects(new Packs(store).fetch(entry, folder, { ...one, after }), /not the one before/);
   const again = (await work.git.makePack(await work.made("again"), { wants: [head], haves: [] })) ?? assert.fail();
   await new Packs(store).put(again);
   assert.equal(again.name, entry.name);

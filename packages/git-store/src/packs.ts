@@ -77,7 +77,11 @@ export class Packs {
     },
   ): Promise<string | undefined> {
     const base = join(folder, name);
-    if (await exists(`${base}.idx`)) return undefined;
+    if (await exists(`${base}.idx`)) {
+      // Whoever waits for this one waits for those before it.
+      await o.after;
+      return undefined;
+    }
     const into = (key: ObjectKey, bytes: number, check: PackCheck | IndexCheck): Promise<Temporary> =>
       this.#fetchFile(key, folder, { size: bytes, check, onBytes: o.onBytes });
     const [packCheck, indexCheck] = [new PackCheck(o.format), new IndexCheck(o.format)];
