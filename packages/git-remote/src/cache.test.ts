@@ -5,6 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { test, type TestContext } from "node:test";
+import { putOnPath, setVariable } from "../../../test/support/environment.ts";
 import { requireUnprivileged } from "../../../test/support/unprivileged.ts";
 import { Cache } from "./cache.ts";
 
@@ -72,6 +73,17 @@ test("of two who make a cache at once, both have it, and one of it stays, wherev
   await Promise.all(caches.map((cache) => cache.prepare("sha1")));
   for (const cache of caches) assert.deepEqual([await cache.format(), dirname(dirname(cache.objects))], ["sha1", root]);
   assert.equal((await readdir(root)).length, 2);
+});
+
+test("a cache is of the format that it is for, whatever the user begins repositories with, and however old git is", async (t) => {
+  const { root } = await made(t);
+  const git = execFileSync("sh", ["-c", "command -v git"], { encoding: "utf8" }).trim();
+  await putOnPath(t, { git: `case "$*" in *--object-format=*) exit 129;; esac\nexec "${git}" "$@"` });
+  setVariable(t, "GIT_DEFAULT_HASH", "sha256");
+  const cache = Cache.at(root, "s3://bucket/b");
+  await cache.prepare("sha1");
+  assert.equal(await cache.format(), "sha1");
+  await assert.rejects(Cache.at(root, "s3://bucket/c").prepare("sha256"), { name: "GitError", code: 129 });
 });
 
 test("what fetches that were killed have left of packs goes, and what is on its way stays", async (t) => {
