@@ -68,10 +68,10 @@ withEachGitLfs("a revoked or expired token is refused, and the command ends", as
   await server.holdall(["token", "revoke", tokens[0]?.id ?? ""]);
   assert.notEqual((await robot.tryClone(remote, { timeoutSeconds: 60 })).code, 0);
 
-  const short = await server.createToken("ada", "read", "**", ["--expires", "2s"]);
+  const short = await server.createToken("ada", "read", "**", ["--expires", "5s"]);
   await robot.signIn("ada", short);
-  await robot.clone(remote);
   const user = server.user(`ada:${short}`);
+  assert.equal((await user.askBatch("team/app", "download", [])).status, 200);
   while ((await user.askBatch("team/app", "download", [])).status === 200) await delay(100);
   assert.equal((await user.askBatch("team/app", "download", [])).status, 401);
   assert.notEqual((await robot.tryClone(remote, { timeoutSeconds: 60 })).code, 0);

@@ -92,7 +92,7 @@ describe("killed", { concurrency: 3 }, () => {
       const { command, word } = await until(step, (git) => git.killHelper(), "work", "push", "origin", "main");
       t.diagnostic(word);
       assert.notEqual(await command.ended, 0);
-      const isCommitted = step.at > 5 || (step.at === 5 && step.moment === "after");
+      const isCommitted = step.at > 4 || (step.at === 4 && step.moment === "after");
       assert.equal((await refsOf(ada, line)).get("refs/heads/main"), isCommitted ? three : two);
       await checkWhole(ada, line, "between");
       await ada.git("work", "push", "--quiet", "origin", "main", "main:refs/heads/next");
@@ -136,7 +136,7 @@ describe("interrupted from the terminal", { concurrency: 3 }, () => {
   for (const [what, folder, args, at] of [
     ["a push that looks", "work", ["push", "origin", "main"], 1],
     ["a push that sends", "work", ["push", "origin", "main"], 2],
-    ["a push that commits", "work", ["push", "origin", "main"], 5],
+    ["a push that commits", "work", ["push", "origin", "main"], 4],
     ["a fetch", "copy", ["fetch", "origin"], 2],
     ["a fetch of a part", "copy", ["fetch", "--depth=1", "origin"], 2],
   ] as const) {
