@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { chmod, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { Readable } from "node:stream";
 import { test, type TestContext } from "node:test";
+import { pathToFileURL } from "node:url";
+import { LocalGit } from "@holdall/git-store";
+import { MemoryStore, parseKey, StorageError } from "@holdall/object-store";
 import { User } from "../test/user.ts";
+import { BundlesRepository } from "./bundles-repository.ts";
+import { noOptions } from "./options.ts";
 
 const HELPER = join(import.meta.dirname, "..", "test", "bundles-helper.ts");
 
@@ -117,6 +122,11 @@ test("refusals are in git's own words", async (t) => {
   assert.match(await said("--force-with-lease", "origin", "main"), /\(stale info\)/);
   assert.match(await said("--atomic", "origin", "main:refs/heads/x", "main:refs/heads/y"), /one after another/);
   assert.match(await said("origin", "main:refs/heads/main/below"), /refs\/heads\/main is in the way/);
+  // Somebody is making it.
+  await mkdir(join(one.store, "refs/heads/locked"), { recursive: true });
+  await writeFile(join(one.store, "refs/heads/locked/LOCK#.lock"), "");
+  assert.match(await said("origin", "main:refs/heads/locked/below"), /refs\/heads\/locked is in the way/);
+  await rm(join(one.store, "refs/heads/locked"), { recursive: true });
   assert.match(await said("origin", ":main"), /refusing to delete the current branch/);
   assert.match(await said("origin", "main:refs/heads/a.zip"), /git-remote-s3 would not see/);
   assert.equal((await user.try("work", "push", "--dry-run", "origin", "main:refs/heads/dry")).code, 0);
@@ -364,6 +374,40 @@ for (const moment of ["killBefore", "killAfter"]) {
     }
   });
 }
+
+test("what was listed and is otherwise by then is not gone by: a source of copies, an upload, HEAD", async (t) => {
+  const user = await User.create(t);
+  await user.git(".", "init", "--quiet", "work");
+  const oid = await user.commit("work", "one");
+  const store = new MemoryStore();
+  const put = async (key: string): Promise<void> => {
+    await store.put(parseKey(key), Readable.from([Buffer.from("refs/heads/b")]), { size: 12 });
+  };
+  const git = new LocalGit(join(user.folder, "work", ".git"));
+  const repository = new BundlesRepository({ store, git, zip: false, say: () => undefined, draw: undefined });
+  const push = async (source: string | undefined, ref: string): Promise<string | undefined> =>
+    (await repository.push([{ source, ref, force: false }], noOptions()))[0]?.refused;
+  const another = parseKey(`refs/heads/a/${oid}.bundle`);
+
+  await put(another);
+  await repository.list();
+  await store.delete(another);
+  assert.equal(await push("HEAD", "refs/heads/b"), undefined);
+
+  const copy = store.copy.bind(store);
+  store.copy = async (from) => {
+    throw new StorageError("not-found", `there is no object ${from}`);
+  };
+  assert.match((await push("HEAD", "refs/heads/c")) ?? "", /the upload was removed by somebody else/);
+  store.copy = copy;
+
+  await store.delete(parseKey("HEAD"));
+  await repository.list();
+  await put("HEAD");
+  assert.equal(await push(undefined, "refs/heads/b"), "refusing to delete the current branch");
+  const keys = (await Array.fromAsync(store.list(""))).map(({ key }) => key);
+  assert.deepEqual(keys, ["HEAD", `refs/heads/b/${oid}.bundle`]);
+});
 
 test("the files of what is pushed lie beside it as a zip, and go with it", async (t) => {
   const one = await BundleUser.pushed(t);
