@@ -234,6 +234,8 @@ test("notes of uploads that nobody has gone on with for a month go when another 
   await note("new").begin("u3", 5);
   assert.deepEqual(await note("recent").read(), { upload: "u2", partSize: 5, parts: new Map([[1, part]]) });
   assert.ok((await readdir(folder)).includes("somebody-else's.jsonl"));
+  const elsewhere = new UploadNote(folder, { store: "another", key: parseKey("recent") });
+  assert.equal(await elsewhere.read(), undefined, "the same object is not on its way to another store");
   // As when it goes while another process adds to it.
   await note("recent").remove();
   await note("recent").add(part);
