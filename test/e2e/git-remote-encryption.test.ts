@@ -77,7 +77,7 @@ const LAYOUTS: Readonly<Record<string, readonly RegExp[]>> = {
     /^PutObject .*\.pack$/,
     /^PutObject .*\.idx$/,
     /^PutObject .*\/manifest\.json$/,
-    /^PutObject .*\/log\/.*$/,
+    /^PutObject .*\/packed-refs$/,
     /^PutObject .*\/info\/refs$/,
   ],
   bundles: [
