@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { runHelper } from "@holdall/git-remote";
 import { removeTemporaries } from "@holdall/git-store/core";
 import { endOnSignals, StoppableStore } from "./end-on-signal.ts";
-import { openRemote } from "./open-remote.ts";
+import { openRemoteToLook } from "./open-remote.ts";
 import { parseRemoteUrl } from "./remote-url.ts";
 
 const USAGE = `Git runs this program for remotes that are a store: git clone s3://bucket/path,
@@ -22,7 +22,7 @@ async function main([name, address]: readonly string[]): Promise<number> {
   const url = parseRemoteUrl(address);
   return await runHelper({
     url: address,
-    store: openRemote(url).then((store) => new StoppableStore(store)),
+    store: openRemoteToLook(url).then((store) => new StoppableStore(store)),
     gitDir: process.env["GIT_DIR"],
     cacheFolder: join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "holdall", "git"),
     input: process.stdin,
