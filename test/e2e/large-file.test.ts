@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { rm, stat, writeFile } from "node:fs/promises";
 import { seededChunks, sha256OfFile } from "../support/content.ts";
 import { bareRepository, GitUser } from "../support/git-user.ts";
-import { requireRoom, withEachGitLfs } from "../support/require.ts";
+import { requireRoom, withGitLfs } from "../support/require.ts";
 import { Server } from "../support/server.ts";
 
 const GIB = 1024 ** 3;
@@ -10,7 +10,7 @@ const SIZE = 2 * GIB;
 // The server's copy, the client's own, and the one in the work tree.
 const ROOM = 3.5 * SIZE;
 
-withEachGitLfs("a file of 2 GiB is pushed and cloned", async (t, gitLfs) => {
+withGitLfs("git-lfs", "a file of 2 GiB is pushed and cloned", async (t, gitLfs) => {
   if (!(await requireRoom(t, ROOM))) return;
   const server = await Server.start(t);
   const remote = await bareRepository(t);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { bareRepository, GitUser } from "../support/git-user.ts";
-import { withEachGitLfs } from "../support/require.ts";
+import { withGitLfs } from "../support/require.ts";
 import { Server } from "../support/server.ts";
 
 const FILES = 3000;
 
-withEachGitLfs("3,000 small files are pushed and cloned", async (t, gitLfs) => {
+withGitLfs("git-lfs-newest", "3,000 small files are pushed and cloned", async (t, gitLfs) => {
   const server = await Server.start(t);
   const remote = await bareRepository(t);
   const ada = await GitUser.create(t, "ada", gitLfs);

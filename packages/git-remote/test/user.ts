@@ -36,6 +36,8 @@ export class User {
       HOME: folder,
       GIT_CONFIG_NOSYSTEM: "1",
       GIT_TERMINAL_PROMPT: "0",
+      // As the programs have it that users have: helpers are started hundreds of times.
+      NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
       ...Object.fromEntries(
         ["AUTHOR", "COMMITTER"].flatMap((role) =>
           Object.entries(who).map(([key, value]) => [`GIT_${role}_${key}`, value]),
