@@ -123,7 +123,7 @@ class Helper {
 
   async #list(forPush: boolean): Promise<void> {
     // The local repository will be asked about itself; meanwhile the store answers.
-    if (forPush) this.#git.objectFormat().catch(() => undefined);
+    if (forPush) for (const asked of [this.#git.objectFormat(), this.#git.isPartial()]) asked.catch(() => undefined);
     const listing = await this.#look();
     const lines: string[] = [];
     if (this.#options.objectFormat) {

@@ -25,6 +25,8 @@ export interface MovesParts {
 
 interface Wanted extends Move {
   readonly force: boolean;
+  /** Of what the ref is to be, or comes to. */
+  readonly type: string | undefined;
 }
 
 /**
@@ -38,7 +40,7 @@ export class Moves {
   readonly #lines: readonly PushLine[];
   readonly #refused = new Map<string, string>();
   #wanted: readonly Wanted[] = [];
-  #known: Promise<readonly string[]> | undefined;
+  #known: Promise<ReadonlyMap<string, string>> | undefined;
   /** Refs that would not go forward. */
   readonly #rewrites = new Set<string>();
 
@@ -51,8 +53,8 @@ export class Moves {
   /** Looks the sources up, and refuses what may not be made to what was listed. */
   static async check(lines: readonly PushLine[], o: MovesParts): Promise<Moves> {
     const moves = new Moves(lines, o.listed?.objectFormat ?? (await o.git.objectFormat()), o);
-    moves.#wanted = await moves.#lookUp();
-    await Promise.all([moves.#checkForward(), moves.knownHere()]);
+    [moves.#wanted] = await Promise.all([moves.#lookUp(), moves.#typesOfListed()]);
+    await moves.#checkForward();
     await moves.#checkComplete();
     moves.allowed(o.listed);
     return moves;
@@ -112,9 +114,8 @@ export class Moves {
   }
 
   /** What the remote has of what is here. */
-  knownHere(): Promise<readonly string[]> {
-    this.#known ??= this.#lookForListed();
-    return this.#known;
+  async knownHere(): Promise<readonly string[]> {
+    return [...(await this.#typesOfListed()).keys()];
   }
 
   /** For a repository that comes into being: the branch that is checked out here, if it is pushed. */
@@ -125,9 +126,10 @@ export class Moves {
     return usual ?? branches[0] ?? (here === "" ? "refs/heads/main" : here);
   }
 
-  async #lookForListed(): Promise<readonly string[]> {
+  #typesOfListed(): Promise<ReadonlyMap<string, string>> {
     const values = [...(this.#o.listed?.refs.values() ?? [])].map(({ oid }) => oid);
-    return values.length === 0 ? [] : [...(await this.#o.git.typesOf(new Set(values))).keys()];
+    this.#known ??= values.length === 0 ? Promise.resolve(new Map()) : this.#o.git.typesOf(new Set(values));
+    return this.#known;
   }
 
   async #lookUp(): Promise<Wanted[]> {
@@ -139,7 +141,7 @@ export class Moves {
       if (!ref.isWellFormed() || source?.isWellFormed() === false)
         this.refuse(ref, "a name that is not in UTF-8 cannot be pushed");
       else if (!isRefName(ref)) this.refuse(ref, "not a valid name of a ref");
-      else if (source === undefined) wanted.push({ ref, to: undefined, force });
+      else if (source === undefined) wanted.push({ ref, to: undefined, force, type: undefined });
       else if (isFormat) named.push({ source, ref, force });
       else this.refuse(ref, `the remote names its objects by ${this.format}`);
     }
@@ -152,28 +154,33 @@ export class Moves {
       git,
       tags.map((oid) => `${oid}^{}`),
     );
-    const peeledBy = new Map(tags.map((oid, index) => [oid, peeled[index]?.oid]));
+    const peeledBy = new Map(tags.map((oid, index) => [oid, peeled[index]]));
     for (const [index, { ref, force }] of named.entries()) {
-      const oid = objects[index]?.oid;
-      const target = oid === undefined ? undefined : peeledBy.get(oid);
-      if (oid === undefined) this.refuse(ref, "the source does not name an object");
-      else wanted.push({ ref, to: target === undefined ? { oid } : { oid, peeled: target }, force });
+      const object = objects[index];
+      if (object === undefined) {
+        this.refuse(ref, "the source does not name an object");
+        continue;
+      }
+      const { oid } = object;
+      const target = peeledBy.get(oid);
+      const to = target === undefined ? { oid } : { oid, peeled: target.oid };
+      wanted.push({ ref, to, force, type: (target ?? object).type });
     }
     return wanted;
   }
 
   async #checkForward(): Promise<void> {
     const { git, listed, options } = this.#o;
-    const changes = this.#wanted.flatMap(({ ref, to, force }) => {
+    const changes = this.#wanted.flatMap(({ ref, to, force, type }) => {
       const from = listed?.refs.get(ref)?.oid;
-      return to === undefined || from === undefined || from === to.oid ? [] : [{ ref, from, to, force }];
+      return to === undefined || from === undefined || from === to.oid ? [] : [{ ref, from, to, force, type }];
     });
     // Where nobody is to be told, nobody has to know: each question takes a process.
     const isAsked = (ref: string, force: boolean): boolean => !force || isDenied(listed?.rules ?? [], ref, "force");
     for (const { ref, force } of changes) if (!isAsked(ref, force)) this.#rewrites.add(ref);
     const asked = changes.filter(({ ref, force }) => isAsked(ref, force));
     if (asked.length === 0) return;
-    const types = await git.typesOf(new Set(asked.flatMap(({ from, to }) => [from, to.peeled ?? to.oid])));
+    const types = await this.#typesOfListed();
     // Many refs may move alike.
     const known = new Map<string, boolean>();
     const isAncestor = async (from: string, to: string): Promise<boolean> => {
@@ -181,11 +188,11 @@ export class Moves {
       known.set(`${from} ${to}`, isIt);
       return isIt;
     };
-    for (const { ref, from, to, force } of asked) {
-      const isCommit = (oid: string): boolean => ["commit", "tag"].includes(types.get(oid) ?? "");
+    const isCommit = (type: string | undefined): boolean => type === "commit" || type === "tag";
+    for (const { ref, from, to, force, type } of asked) {
       let why: string | undefined;
       if (!types.has(from)) why = "fetch first";
-      else if (!isCommit(from) || !isCommit(to.peeled ?? to.oid)) why = "needs force";
+      else if (!isCommit(types.get(from)) || !isCommit(type)) why = "needs force";
       else if (!(await isAncestor(from, to.oid))) why = "non-fast forward";
       // A tag does not move, not even forward.
       if (ref.startsWith("refs/tags/")) why = "already exists";

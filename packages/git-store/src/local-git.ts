@@ -77,6 +77,7 @@ export class LocalGit {
   readonly gitDir: string;
   readonly #env: Readonly<NodeJS.ProcessEnv>;
   #facts: Promise<Facts> | undefined;
+  #partial: Promise<boolean> | undefined;
 
   constructor(gitDir: string, env: Readonly<NodeJS.ProcessEnv> = process.env) {
     this.gitDir = gitDir;
@@ -186,9 +187,10 @@ export class LocalGit {
   }
 
   /** Whether objects may be missing here because a remote is to give them when they are needed. */
-  async isPartial(): Promise<boolean> {
+  isPartial(): Promise<boolean> {
     const settings = ["config", "--get-regexp", String.raw`^(extensions\.partialclone|remote\..*\.promisor)$`];
-    return (await this.tryRun(settings)).code === 0;
+    this.#partial ??= this.tryRun(settings).then(({ code }) => code === 0);
+    return this.#partial;
   }
 
   /** Whether all that these objects reach is here, as git itself looks after a fetch. */
