@@ -125,6 +125,7 @@ everywhere({
     assert.match(await ada.git("treeless", "log", "--stat", "--format=%s"), /two\/file/);
     assert.equal(await readFile(ada.path("treeless", "three", "file"), "utf8"), "three\n");
     await ada.clone("sparse", remote, "--filter=blob:none", "--sparse");
+    await ada.git("sparse", "sparse-checkout", "init", "--cone");
     await ada.git("sparse", "sparse-checkout", "set", "two");
     assert.deepEqual((await readdir(ada.path("sparse"))).toSorted(), [".git", "of-one", "of-three", "of-two", "two"]);
   },

@@ -3,10 +3,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import promises, { readdir, readFile, rm } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { extname, join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { GitStore } from "@holdall/git-store";
 import { FaultyLayer, MemoryStore, parseKey, StorageError, type ObjectStore } from "@holdall/object-store";
 import { Person } from "../test/person.ts";
+import { runHelper } from "./helper.ts";
 
 /** A repository of so many packs, each of a commit on top of the one before. */
 async function packed(t: TestContext, count: number, format?: string) {
@@ -131,5 +134,32 @@ test("where git drops objects, all that is wanted is looked for; where nothing d
     );
     await repository.fetch([tip, tip]);
     assert.deepEqual(asked.toSorted(), fetched ? packs.toSorted() : [], `${dropsNothing} ${has}`);
+  }
+});
+
+test("git is spared its own look only when everything is there, and when it has asked", async (t) => {
+  for (const [option, isThere, isSpared] of [
+    ["true", true, true],
+    ["false", true, false],
+    ["true", false, false],
+  ] as const) {
+    // The helper closes its store.
+    const { store, tip } = await packed(t, 1);
+    const wanted = isThere ? tip : "1".repeat(40);
+    const ben = await Person.create(t);
+    const output = new PassThrough();
+    const said: string[] = [];
+    const lines = [`option check-connectivity ${option}`, "list", `fetch ${wanted} refs/heads/main`, "", ""];
+    const code = await runHelper({
+      url: "memory",
+      store: Promise.resolve(store),
+      gitDir: ben.folder,
+      cacheFolder: ben.folder,
+      input: Readable.from([Buffer.from(lines.map((line) => `${line}\n`).join(""))]),
+      output,
+      say: (text) => said.push(text),
+    });
+    assert.equal(code, 0, said.join(""));
+    assert.equal((await text(output.end())).includes("\nconnectivity-ok\n"), isSpared, `${option} ${isThere}`);
   }
 });
