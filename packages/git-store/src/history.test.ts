@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FaultyLayer, MemoryStore, type ObjectStore } from "@holdall/object-store";
+import { FaultyLayer, MemoryStore, StorageError, type ObjectStore } from "@holdall/object-store";
 import { broken, kept, manifestOf } from "../test/author.ts";
 import type { Change } from "./change.ts";
 import { history, pastStates } from "./history.ts";
@@ -111,6 +111,18 @@ test("large changes have an object of the log, and those of them that were never
   );
   assert.equal(entries[1]?.by, "Ada <ada@example.org>");
   assert.deepEqual(await broken(await moved(new MemoryStore(), 1)), ["refs/heads/main"]);
+});
+
+test("what the log has no place for is not committed", async () => {
+  const store = new MemoryStore();
+  const repository = await moved(store, 2);
+  const full = new FaultyLayer(store, (call, key) =>
+    call === "put" && key.startsWith("holdall/log/")
+      ? { call, moment: { at: "before" }, error: new StorageError("denied", "no right to it") }
+      : undefined,
+  );
+  await assert.rejects(change(kept(full), movingMany(oid(9))), { code: "denied" });
+  assert.equal((await manifestOf(repository)).generation, 2);
 });
 
 test("maintenance leaves room in the manifest for the changes of those who push", async () => {
