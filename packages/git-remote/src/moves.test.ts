@@ -5,20 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { LocalGit, type RefRule } from "@holdall/git-store";
+import { ENV } from "../test/person.ts";
 import { Moves, type RefState } from "./moves.ts";
 import type { PushLine } from "./repository.ts";
-
-const ENV = {
-  ...process.env,
-  GIT_CONFIG_NOSYSTEM: "1",
-  GIT_CONFIG_GLOBAL: "/dev/null",
-  ...Object.fromEntries(
-    ["AUTHOR", "COMMITTER"].flatMap((role) => [
-      [`GIT_${role}_NAME`, "Ada"],
-      [`GIT_${role}_EMAIL`, "ada@example.org"],
-    ]),
-  ),
-};
 
 /** Objects: a commit, one on top of it, one beside that, a blob and a tag. */
 async function objects(t: TestContext) {

@@ -9,7 +9,8 @@ import { noOptions, type Options } from "../src/options.ts";
 import { PacksRepository } from "../src/packs-repository.ts";
 import type { PushResult } from "../src/repository.ts";
 
-const ENV = {
+/** Of somebody whose settings are git's own. */
+export const ENV: Readonly<NodeJS.ProcessEnv> = {
   ...process.env,
   GIT_CONFIG_NOSYSTEM: "1",
   GIT_CONFIG_GLOBAL: "/dev/null",

@@ -11,6 +11,7 @@ import {
 } from "@holdall/object-store";
 import fc from "fast-check";
 import { GitStoreError } from "./errors.ts";
+import { EMPTY } from "../test/author.ts";
 import type { Change } from "./change.ts";
 import { GitStore } from "./git-store.ts";
 import { history } from "./history.ts";
@@ -22,17 +23,6 @@ const soon = { pause: () => 0 };
 
 /** The oid of a number. */
 const oid = (number: number): string => number.toString(16).padStart(40, "0");
-
-const EMPTY = {
-  objectFormat: "sha1",
-  head: "refs/heads/main",
-  refs: new Map(),
-  packs: [],
-  retired: [],
-  deleting: [],
-  rules: [],
-  log: [],
-} as const;
 
 class Moved extends Error {}
 

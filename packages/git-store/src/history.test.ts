@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FaultyLayer, MemoryStore, StorageError, type ObjectStore } from "@holdall/object-store";
-import { broken, kept, manifestOf } from "../test/author.ts";
+import { EMPTY, broken, kept, manifestOf } from "../test/author.ts";
 import type { Change } from "./change.ts";
 import { history, pastStates } from "./history.ts";
 import { logKey } from "./keys.ts";
@@ -10,17 +10,6 @@ import type { Kept } from "./maintenance.ts";
 import type { Manifest, RefValue } from "./manifest.ts";
 
 const oid = (number: number): string => number.toString(16).padStart(40, "0");
-
-const EMPTY = {
-  objectFormat: "sha1",
-  head: "refs/heads/main",
-  refs: new Map(),
-  packs: [],
-  retired: [],
-  deleting: [],
-  rules: [],
-  log: [],
-} as const;
 
 function moving(ref: string, value: RefValue | undefined): Change {
   return {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { FaultyLayer, MemoryStore, type ObjectStore } from "@holdall/object-store";
+import { EMPTY } from "../test/author.ts";
 import type { Change } from "./change.ts";
 import { GitStore } from "./git-store.ts";
 import { packKey } from "./keys.ts";
@@ -23,17 +24,6 @@ const ENV = {
   GIT_CONFIG_GLOBAL: "/dev/null",
   ...(Object.fromEntries(roles) as object),
 };
-
-const EMPTY = {
-  objectFormat: "sha1",
-  head: "refs/heads/main",
-  refs: new Map(),
-  packs: [],
-  retired: [],
-  deleting: [],
-  rules: [],
-  log: [],
-} as const;
 
 /** Somebody who commits and pushes, without a helper in between. */
 class Pusher {

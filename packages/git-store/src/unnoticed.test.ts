@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { FaultyLayer, MemoryStore, StorageError, type Fault, type ObjectStore } from "@holdall/object-store";
-import { Author, kept, manifestOf } from "../test/author.ts";
+import { EMPTY, Author, kept, manifestOf } from "../test/author.ts";
 import { pointingHead } from "./admin.ts";
 import type { Change } from "./change.ts";
 import { GitStore } from "./git-store.ts";
@@ -34,18 +34,11 @@ function faulty(
 const name = (digit: string): string => `pack-${digit.repeat(40)}`;
 const pack = (digit: string): PackEntry => ({ name: name(digit), size: 1, indexSize: 1, objects: 1, at: new Date(0) });
 const state = (o: Partial<Manifest>): Manifest => ({
-  objectFormat: "sha1",
+  ...EMPTY,
   generation: 1,
   transaction: "a".repeat(36),
   parent: undefined,
   at: new Date(),
-  head: "refs/heads/main",
-  refs: new Map(),
-  packs: [],
-  retired: [],
-  deleting: [],
-  rules: [],
-  log: [],
   ...o,
 });
 

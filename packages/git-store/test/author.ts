@@ -128,6 +128,18 @@ export class Author {
   }
 }
 
+/** What a repository is that has nothing yet. */
+export const EMPTY = {
+  objectFormat: "sha1",
+  head: "refs/heads/main",
+  refs: new Map(),
+  packs: [],
+  retired: [],
+  deleting: [],
+  rules: [],
+  log: [],
+} as const;
+
 /** A repository in a store, which others change at the same time without waiting for each other. */
 export function kept(store: ObjectStore): Kept {
   return { store, git: new GitStore(store, { attempts: 200, pause: () => 0 }) };
