@@ -140,6 +140,16 @@ export const EMPTY = {
   log: [],
 } as const;
 
+/** A first state, otherwise as it is said. */
+export const state = (o: Partial<Manifest>): Manifest => ({
+  ...EMPTY,
+  generation: 1,
+  transaction: "a".repeat(36),
+  parent: undefined,
+  at: new Date(),
+  ...o,
+});
+
 /** A repository in a store, which others change at the same time without waiting for each other. */
 export function kept(store: ObjectStore): Kept {
   return { store, git: new GitStore(store, { attempts: 200, pause: () => 0 }) };
